@@ -1,0 +1,287 @@
+"""What the owner can say: one declaration for each setting.
+
+These declarations are the only place where a setting exists.  The file parser, the sample in
+``etc/``, the reference in ``docs/`` and ``failberryctl config show`` are all derived from them
+(:mod:`failberry.configfile`).  Durations are seconds; addresses are :mod:`ipaddress` objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from typing import Any
+
+from failberry import checks
+
+HEALTH_PORT = 9000
+"""TCP port of the health server; Route 53 health checks are pointed at it."""
+
+
+def setting(
+    doc: str,
+    *,
+    default: Any = MISSING,
+    example: str | None = None,
+    check: Callable[[Any], str | None] | None = None,
+    secret: bool = False,
+) -> Any:
+    """Declare one setting.
+
+    ``doc`` is the comment in the sample and the text in the reference.  Without a ``default`` the
+    setting is required.  ``example`` is TOML shown where the default says too little.  ``check``
+    answers ``None`` or what is wrong, as "problem; cure".  A ``secret`` is never shown or logged.
+    """
+    return field(
+        default=default,
+        metadata={"doc": doc, "example": example, "check": check, "secret": secret},
+        repr=not secret,
+    )
+
+
+class Mode(StrEnum):
+    """Where the Pi stands in the house."""
+
+    STANDBY_GATEWAY = "standby-gateway"
+    DUAL_WAN_ROUTER = "dual-wan-router"
+
+
+class Roaming(StrEnum):
+    """Whether a foreign network may be dialled; roaming data is what ruins people."""
+
+    FORBID = "forbid"
+    ALLOW = "allow"
+
+
+class PdpType(StrEnum):
+    """Address families asked of the mobile network (3GPP TS 27.007, +CGDCONT)."""
+
+    IPV4 = "IP"
+    IPV6 = "IPV6"
+    IPV4V6 = "IPV4V6"
+
+
+class FirewallBackend(StrEnum):
+    """Who writes the kernel's packet filter."""
+
+    AUTO = "auto"
+    NFTABLES = "nftables"
+    IPTABLES = "iptables"
+
+
+class Protocol(StrEnum):
+    """Transport of a port forward."""
+
+    TCP = "tcp"
+    UDP = "udp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wired:
+    """The wired line, the one that normally carries the house."""
+
+    interface: str = setting(
+        "Network interface of the wired line. In standby-gateway mode this is the Pi's only Ethernet port, "
+        "on the same LAN as the main router.",
+        example='"eth0"',
+        check=checks.interface_name,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lan:
+    """The house's own network, in dual-wan-router mode (in standby-gateway mode it is the wired interface)."""
+
+    interface: str = setting(
+        "Network interface towards the house. Needed in dual-wan-router mode, and only there.",
+        example='"lan0"',
+        check=checks.interface_name,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cellular:
+    """The SIM card and what its network wants to hear."""
+
+    apn: str = setting(
+        "Access point name, from the carrier. It decides whether the line gets a public address, a shared one "
+        "(CGNAT) or a filtered one; `failberryctl status` shows what was granted. Empty: the modem's own.",
+        default="",
+        example='"internet"',
+        check=checks.apn,
+    )
+    pdp_type: PdpType = setting("Address families to ask for: IP, IPV6 or IPV4V6.", default=PdpType.IPV4)
+    user: str = setting(
+        "User name for PAP or CHAP; most carriers want none.", default="", check=checks.credential
+    )
+    password: str = setting("Password for PAP or CHAP.", default="", secret=True, check=checks.credential)
+    pin: str = setting(
+        "PIN of the SIM, if it asks for one. It is tried once only: a wrong PIN is never repeated, and a PUK is "
+        "never sent. Better still: switch the PIN off in a telephone.",
+        default="",
+        example='"1234"',
+        secret=True,
+        check=checks.pin,
+    )
+    roaming: Roaming = setting(
+        "Whether data may flow over a foreign network: forbid or allow. Roaming can cost a fortune.",
+        default=Roaming.FORBID,
+    )
+    dial: str = setting(
+        "Dial string. *99# nearly always; some modems want *99***1#.",
+        default="*99#",
+        check=checks.dial_string,
+    )
+    registration_timeout: float = setting(
+        "Seconds to wait for the network before the radio is restarted.",
+        default=120.0,
+        check=checks.between(20, 1800),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modem:
+    """The USB modem: which one, and which of its ports."""
+
+    usb_path: str = setting(
+        'Where the modem is plugged in, as a USB path such as "1-1.3" (see `failberryctl status`). Empty: the '
+        "only modem there is. Never a ttyUSB number: those move.",
+        default="",
+        example='"1-1.3"',
+        check=checks.usb_path,
+    )
+    dial_interface: int = setting(
+        "USB interface number of the port that dials; -1: known from the modem's table, or found.",
+        default=-1,
+        check=checks.between(-1, 31),
+    )
+    status_interface: int = setting(
+        "USB interface number of the second AT port, which is asked for signal while PPP is up; -1: known from "
+        "the modem's table, or found.",
+        default=-1,
+        check=checks.between(-1, 31),
+    )
+    init: tuple[str, ...] = setting(
+        "Further AT commands to send before dialling. An ERROR to one of them is ignored.",
+        default=(),
+        example='["AT+ZOPRT=5"]',
+        check=checks.at_commands,
+    )
+    poll_interval: float = setting(
+        "Seconds between two questions for signal and operator on the second port.",
+        default=30.0,
+        check=checks.between(5, 3600),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ppp:
+    """How pppd is run; the defaults suit nearly every stick."""
+
+    baud: int = setting("Speed set on the port; without meaning on USB.", default=460800, check=checks.baud)
+    carrier_detect: bool = setting(
+        "Whether the stick's carrier signal (DCD) is believed. Set false if a session never starts although "
+        "the modem says CONNECT.",
+        default=True,
+    )
+    flow_control: bool = setting("Hardware flow control (RTS/CTS).", default=True)
+    echo_interval: float = setting(
+        "Seconds between LCP echo requests; 0 sends none, for modems that do not answer them when idle.",
+        default=15.0,
+        check=checks.between(0, 600),
+    )
+    echo_failures: int = setting(
+        "Echo requests without an answer before the session is given up.",
+        default=4,
+        check=checks.between(1, 100),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firewall:
+    """What may pass."""
+
+    backend: FirewallBackend = setting(
+        "Who writes the rules: auto, nftables or iptables. auto takes nftables where it works.",
+        default=FirewallBackend.AUTO,
+    )
+    mobile_clients: tuple[str, ...] = setting(
+        "LAN clients that may use the mobile line, each a MAC address, an IP address or a network. Empty: all.",
+        default=(),
+        example='["02:00:00:aa:bb:cc", "192.168.1.20"]',
+        check=checks.clients,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortForward:
+    """One service of the house that is offered on the mobile line."""
+
+    proto: Protocol = setting("tcp or udp.", example='"tcp"')
+    ports: str = setting(
+        "Port, or first-last, as seen from the Internet.", example='"443"', check=checks.port_range
+    )
+    to: str = setting(
+        'Address in the house, with a port if it differs: "192.168.1.20" or "192.168.1.20:8443".',
+        example='"192.168.1.20:443"',
+        check=checks.forward_target,
+    )
+
+    def port_range(self) -> tuple[int, int]:
+        """First and last port; equal for a single one."""
+        first, _, last = self.ports.partition("-")
+        return int(first), int(last or first)
+
+    def target(self) -> tuple[IPv4Address, int | None]:
+        """Address, and the port if it differs."""
+        address, _, port = self.to.partition(":")
+        return IPv4Address(address), int(port) if port else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The answer to health checks on port 9000."""
+
+    wired_path: str = setting(
+        "A secret path that answers on the wired line only, so that a check proves the line.",
+        default="",
+        example='"/w-5f0c7e"',
+        secret=True,
+        check=checks.http_path,
+    )
+    cellular_path: str = setting(
+        "The same for the mobile line.",
+        default="",
+        example='"/c-91ab42"',
+        secret=True,
+        check=checks.http_path,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The whole file."""
+
+    mode: Mode = setting(
+        "standby-gateway: the Pi stands on the LAN beside the main router, which sends traffic to it when the "
+        "wired line is dead. dual-wan-router: the Pi is the router, with LAN, wired line and modem.",
+        example='"standby-gateway"',
+    )
+    wired: Wired
+    lan: Lan | None = None
+    cellular: Cellular = Cellular()
+    modem: Modem = Modem()
+    ppp: Ppp = Ppp()
+    firewall: Firewall = Firewall()
+    port_forward: tuple[PortForward, ...] = ()
+    health: Health = Health()
+
+    @property
+    def lan_interface(self) -> str:
+        """The interface behind which the house's clients are."""
+        return self.lan.interface if self.lan is not None else self.wired.interface
+
+
+Client = IPv4Network | IPv6Network | str
+"""One entry of ``firewall.mobile_clients`` once parsed; a ``str`` is a MAC address in lower case."""

@@ -1,0 +1,190 @@
+"""Everything that can happen, in the past tense.
+
+Two kinds: what happened by itself, and answers to deeds.  An answer carries the number of its deed,
+and each deed is answered by exactly one event.  Nothing else enters the core.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from failberry.at.codec import FinalResult
+from failberry.config import Config
+from failberry.core.facts import ModemHardware, NetworkFacts, PortRole, Session
+from failberry.core.pin import PinRecord
+
+# --- by themselves -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The daemon has come up: what the disk remembers and what a predecessor left running."""
+
+    pin_records: tuple[PinRecord, ...] = ()
+    pin_records_problem: str | None = None
+    """Set when the store could not be read: then no PIN may be sent."""
+    session: Session | None = None
+    """A pppd of ours that is still alive and shall be adopted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """The one timer went off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigChanged:
+    """A new configuration was read and found good."""
+
+    config: Config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsbChanged:
+    """Something was plugged, unplugged or re-enumerated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortLost:
+    """An open AT port went away or failed."""
+
+    port: PortRole
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrcReceived:
+    """The modem said something unasked."""
+
+    port: PortRole
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionUp:
+    """pppd has an address."""
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded:
+    """pppd is gone and reaped, its lock removed."""
+
+    exit_code: int | None
+    """``None`` for an adopted pppd (not our child) or one that a signal ended."""
+    port_gone: bool
+    """The device node no longer existed at the end."""
+    evidence: str
+    """The last telling line of pppd's log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkObserved:
+    """The kernel's interfaces, addresses, default routes and our own entries, whole."""
+
+    facts: NetworkFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutesApplied:
+    """A route intent was reconciled; what is true now follows as :class:`NetworkObserved`."""
+
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterApplied:
+    """A filter intent was reconciled, read back and compared."""
+
+    backend: str
+    changed: bool
+    """False when the kernel already held it."""
+    problem: str | None = None
+    refused: tuple[str, ...] = ()
+    """Back ends that failed their proof, each with its reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedialRequested:
+    """The owner asked for a new dial now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinForgotten:
+    """The owner asked to forget refused PINs (``failberryctl modem forget-pin``); the store is already empty."""
+
+
+# --- answers to deeds ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModemLocated:
+    """Answer to ``LocateModem``."""
+
+    deed: int
+    hardware: ModemHardware | None
+    problem: str = ""
+    """Why there is none, and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortsOpened:
+    """Answer to ``OpenPorts``."""
+
+    deed: int
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandAnswered:
+    """Answer to ``SendCommand``, ``PulseDtr`` and ``SendBytes``."""
+
+    deed: int
+    lines: tuple[str, ...] = ()
+    result: FinalResult | None = None
+    """``None``: no final result in time (or the port failed, and ``problem`` says how)."""
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinRecordStored:
+    """Answer to ``StorePinRecord``: it is on the disk, synced, or it is not."""
+
+    deed: int
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStarted:
+    """Answer to ``StartSession``: pppd runs, or could not be started."""
+
+    deed: int
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStopped:
+    """Answer to ``StopSession``; :class:`SessionEnded` came before it if one was running."""
+
+    deed: int
+
+
+Answer = ModemLocated | PortsOpened | CommandAnswered | PinRecordStored | SessionStarted | SessionStopped
+
+Event = (
+    Answer
+    | Started
+    | Tick
+    | ConfigChanged
+    | UsbChanged
+    | PortLost
+    | UrcReceived
+    | SessionUp
+    | SessionEnded
+    | NetworkObserved
+    | RoutesApplied
+    | FilterApplied
+    | RedialRequested
+    | PinForgotten
+)

@@ -1,0 +1,100 @@
+"""What adapters see of the world, as values: hardware, interfaces, routes, a PPP session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+
+from failberry.core.intent import RouteIntent
+
+Address = IPv4Address | IPv6Address
+InterfaceAddress = IPv4Interface | IPv6Interface
+
+
+class PortRole(StrEnum):
+    """Which of the modem's AT ports."""
+
+    DIAL = "dial"
+    """Carries PPP while a session is up."""
+    STATUS = "status"
+    """The second AT port: signal, operator, URCs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModemHardware:
+    """A modem on the USB bus and the two ports chosen from it."""
+
+    usb_path: str
+    """Kernel name of the USB device, for example ``1-1.3``: bus, then the chain of hub ports."""
+    vendor_id: int
+    product_id: int
+    product: str
+    """Manufacturer and product strings, for people."""
+    dial_tty: str
+    """Real device node, for example ``/dev/ttyUSB2``; valid for this one dial only."""
+    status_tty: str | None
+    dial_interface: int
+    status_interface: int | None
+    chosen_by: str
+    """Why these ports: ``configuration``, ``table``, ``interrupt endpoint``, ``answered AT``…"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """One network interface as netlink tells it."""
+
+    index: int
+    name: str
+    up: bool
+    """Administratively up (IFF_UP)."""
+    carrier: bool
+    """Link layer up (IFF_LOWER_UP)."""
+    addresses: tuple[InterfaceAddress, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultRoute:
+    """A default route in the main table that is not ours."""
+
+    interface: str
+    gateway: Address | None
+    metric: int
+    family: int
+    """4 or 6."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkFacts:
+    """Everything the core needs to know of the kernel's network, as one observation."""
+
+    interfaces: tuple[Interface, ...] = ()
+    defaults: tuple[DefaultRoute, ...] = ()
+    ours: RouteIntent = RouteIntent()
+    """Routes and rules in the kernel that carry our mark."""
+
+    def interface(self, name: str) -> Interface | None:
+        """The interface of that name, if it exists."""
+        return next((each for each in self.interfaces if each.name == name), None)
+
+    def default(self, interface: str, family: int) -> DefaultRoute | None:
+        """The default route of lowest metric through that interface."""
+        through = [each for each in self.defaults if each.interface == interface and each.family == family]
+        return min(through, key=lambda each: each.metric, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One pppd and what the network granted it."""
+
+    pid: int
+    tty: str
+    interface: str
+    local: IPv4Address | None = None
+    remote: IPv4Address | None = None
+    """``None`` where the stick named no peer, or pppd invented one."""
+    local6: IPv6Address | None = None
+    dns: tuple[Address, ...] = ()
+    """Name servers that the network gave, known bogus ones removed."""
+    bogus_dns: bool = False
+    """The stick handed out placeholder servers: its context was not up yet."""
