@@ -1,7 +1,9 @@
 """The one document that everybody reads: ``failberryctl``, dashboard, hooks.
 
-Versioned; its JSON schema is published in ``docs/schema/``.  Instants are given as ages in seconds
-(``*_for``), because the core knows no wall clock.  No secret, IMEI, IMSI or full ICCID is in it.
+Versioned; its JSON schema is published in ``docs/schema/`` and its Varlink types in
+``control/io.failberry.Appliance.varlink``.  Instants are given as seconds from now (``*_for``,
+``age``, ``next_in``), because the core knows no wall clock: those alone change while nothing happens.
+No secret, IMEI, IMSI or full ICCID is in it.
 """
 
 from __future__ import annotations
@@ -9,7 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from failberry.config import Mode
+from failberry.core.modem_state import ModemState
+
 SNAPSHOT_VERSION = 1
+"""Raised when a field goes away or changes its meaning.  New fields do not raise it: readers ignore them."""
 
 
 class UplinkName(StrEnum):
@@ -80,8 +86,7 @@ class SignalView:
 class ModemView:
     """The modem: where it is, what state, what is being tried."""
 
-    state: str
-    """ModemManager's word."""
+    state: ModemState
     state_for: float
     reason: str
     advice: str
@@ -104,14 +109,26 @@ class ModemView:
     """Dials that failed in a row."""
 
 
+class KernelState(StrEnum):
+    """Whether the kernel holds what we want."""
+
+    OK = "ok"
+    PENDING = "pending"
+    """Asked for, not yet read back."""
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelView:
-    """Whether the kernel holds what we want: ``ok``, ``pending`` or ``failed``."""
+    """Routes, or the packet filter."""
 
-    state: str
+    state: KernelState
     problem: str | None
+    """Why it failed, in words."""
     backend: str | None = None
+    """Who writes the packet filter."""
     refused: tuple[str, ...] = ()
+    """Back ends that failed their proof, each with its reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +136,10 @@ class Notice:
     """Something that a person should know, with the cure."""
 
     code: str
+    """For scripts: stable, one word in lower case."""
     text: str
     cure: str
+    """What to do; commands in backticks.  Empty: nothing can be done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +149,7 @@ class Snapshot:
     version: int = SNAPSHOT_VERSION
     failberry: str
     """Version of the daemon."""
-    mode: str
+    mode: Mode
     running_for: float
     active: UplinkName | None
     """The line that carries new flows; ``None``: no line works."""
@@ -142,3 +161,4 @@ class Snapshot:
     routes: KernelView
     firewall: KernelView
     warnings: tuple[Notice, ...]
+    """What needs attention, worst first; empty when all is well."""
