@@ -1,0 +1,202 @@
+"""Build the lab's guest: a Debian 13 disk image, its kernel and a small initrd, cached by this file's hash.
+
+``mmdebstrap`` fills a folder, ``mke2fs -d`` makes it a file system, ``qemu-img`` leaves out the holes:
+no loop device, no mount.
+"""
+
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import cache
+from .cache import LabError
+from .mirror import mirror, proxy_options
+
+SUITE = "trixie"
+BOOTSTRAP_DEADLINE = 1500.0  # a slow mirror: 150 MB at 100 kB/s
+ASSEMBLE_DEADLINE = 180.0
+DISK_SIZE = "3G"
+
+PACKAGES = (
+    # the system
+    "linux-image-amd64 initramfs-tools zstd systemd systemd-sysv dbus udev kmod login adduser procps psmisc",
+    "libpam-systemd polkitd logrotate e2fsprogs tzdata",
+    # what the failberry package depends on, so that dpkg -i needs no network
+    "python3 python3-serial python3-pyroute2 python3-systemd python3-usb python3-iptables ppp nftables",
+    "usb-modeswitch uhubctl",
+    # control from the host
+    "qemu-guest-agent",
+    # the world around it: DHCP and DNS of the provider, faults, scans, traffic
+    "iproute2 iptables iputils-ping dnsmasq-base conntrack nmap tcpdump curl busybox socat ethtool",
+    # what the benchmark compares with; installed, never enabled
+    "modemmanager network-manager",
+)
+NEVER_STARTED = (
+    "ModemManager.service NetworkManager.service NetworkManager-wait-online.service wpa_supplicant.service",
+    "NetworkManager-dispatcher.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer",
+    "e2scrub_all.timer fstrim.timer systemd-networkd-wait-online.service",
+)
+# Written before any package is unpacked, so that the initrd is made once and small.
+EARLY_FILES = {
+    "etc/initramfs-tools/conf.d/lab": "MODULES=list\nCOMPRESS=zstd\nCOMPRESSLEVEL=3\n",
+    "etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\next4\n",
+    "etc/dpkg/dpkg.cfg.d/lab": "".join(
+        f"path-exclude={path}\n"
+        for path in ("/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*/*", "/usr/share/info/*")
+    ),
+}
+LATE_FILES = {
+    "etc/hostname": "pi\n",
+    "etc/hosts": "127.0.0.1 localhost\n127.0.1.1 pi\n::1 localhost ip6-localhost\n",
+    "etc/fstab": "/dev/vda / ext4 rw,noatime 0 1\n",
+    "etc/resolv.conf": "nameserver 192.0.2.53\noptions timeout:2 attempts:1\n",
+    "etc/systemd/journald.conf.d/lab.conf": "[Journal]\nStorage=volatile\nRateLimitBurst=0\n",
+    # The serial console is a root shell for people (python -m tests.lab shell); nothing else can reach it.
+    "etc/systemd/system/serial-getty@ttyS0.service.d/lab.conf": (
+        "[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --noclear 115200 %I linux\n"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """One finished guest; ``key`` names its recipe. The files are shared and must never be written."""
+
+    key: str
+    folder: Path
+
+    @property
+    def disk(self) -> Path:
+        return self.folder / "root.qcow2"
+
+    @property
+    def kernel(self) -> Path:
+        return self.folder / "vmlinuz"
+
+    @property
+    def initrd(self) -> Path:
+        return self.folder / "initrd.img"
+
+
+def image() -> Image:
+    """Return the guest of this recipe, building it first when the cache has none (about a minute).
+
+    Raises LabError when a tool is missing, a step fails, or a deadline passes.
+    """
+    key = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+    images = cache.root() / "images"
+    images.mkdir(exist_ok=True)
+    found = Image(key=key, folder=images / key)
+    with cache.locked("image", deadline=BOOTSTRAP_DEADLINE + ASSEMBLE_DEADLINE):
+        if not found.folder.is_dir():
+            with tempfile.TemporaryDirectory(prefix="building-", dir=cache.root()) as scratch:
+                finished = Path(scratch) / "image"
+                finished.mkdir()
+                _build(Path(scratch), finished)
+                finished.rename(found.folder)
+        os.utime(found.folder)
+        cache.prune(images, keep=2)
+    return found
+
+
+def _build(scratch: Path, finished: Path) -> None:
+    _require("mmdebstrap", "mke2fs", "qemu-img")
+    tree = scratch / "tree"
+    early = _write_tree(scratch / "early", EARLY_FILES)
+    late = _write_tree(scratch / "late", LATE_FILES)
+    packages = ",".join(" ".join(PACKAGES).split())
+    disable = f"systemctl --quiet mask {' '.join(NEVER_STARTED)}"
+    command = [
+        "mmdebstrap", "--variant=minbase", "--architectures=amd64", "--mode=root", f"--include={packages}",
+        "--aptopt=Acquire::Retries 3", "--aptopt=Acquire::http::Timeout 30", *proxy_options(),
+        f"--essential-hook=cp -rT {shlex.quote(str(early))} \"$1\"",
+        f"--customize-hook=cp -rT {shlex.quote(str(late))} \"$1\"",
+        f"--customize-hook=chroot \"$1\" {disable}",
+        "--customize-hook=chroot \"$1\" systemctl --quiet enable systemd-networkd.service",
+        "--customize-hook=chroot \"$1\" passwd --quiet --delete root",
+        SUITE, str(tree), mirror(),
+    ]  # fmt: skip
+    if os.geteuid() != 0:
+        raise LabError("building the lab's guest needs root (mmdebstrap): run it once with sudo")
+    _announced("lab image: Debian packages", command, deadline=BOOTSTRAP_DEADLINE)
+    for name in ("vmlinuz", "initrd.img"):
+        shutil.copyfile((tree / name).resolve(), finished / name)
+    raw = scratch / "root.ext4"
+    _announced(
+        "lab image: file system",
+        ["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", str(tree), str(raw), DISK_SIZE],
+        deadline=ASSEMBLE_DEADLINE,
+    )
+    _announced(
+        "lab image: disk",
+        ["qemu-img", "convert", "-O", "qcow2", str(raw), str(finished / "root.qcow2")],
+        deadline=ASSEMBLE_DEADLINE,
+    )
+
+
+def _write_tree(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def _require(*tools: str) -> None:
+    if missing := [tool for tool in tools if not shutil.which(tool)]:
+        raise LabError(f"not installed: {', '.join(missing)}; run 'make setup'")
+
+
+def _announced(what: str, command: Sequence[str], *, deadline: float) -> None:
+    """Run a step, showing its seconds while it works; LabError with the end of its output when it fails."""
+    started = time.monotonic()
+    lines: list[str] = []
+    environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive", "SYSTEMD_OFFLINE": "1"}
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        errors="replace", env=environment, start_new_session=True,
+    ) as process:  # fmt: skip
+        # Closed standard output means "finished", so one thread reads and the deadline is kept by wait().
+        assert process.stdout is not None
+        reader = threading.Thread(target=_collect, args=(process.stdout, lines), daemon=True)
+        reader.start()
+        try:
+            while process.poll() is None:
+                seconds = time.monotonic() - started
+                if seconds > deadline:
+                    raise LabError(f"{what}: not finished after {deadline:.0f} s\n{_tail(lines)}")
+                _progress(what, seconds, lines[-1] if lines else "", end="\r")
+                reader.join(0.5)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+        reader.join(5)
+    _progress(what, time.monotonic() - started, "failed" if process.returncode else "done", end="\n")
+    if process.returncode:
+        raise LabError(f"{what}: {command[0]} ended with {process.returncode}\n{_tail(lines)}")
+
+
+def _collect(stream: Iterator[str], lines: list[str]) -> None:
+    for line in stream:
+        lines.append(line.rstrip())
+        del lines[:-200]
+
+
+def _tail(lines: list[str]) -> str:
+    return "\n".join(f"  | {line}" for line in lines[-25:])
+
+
+def _progress(what: str, seconds: float, detail: str, *, end: str) -> None:
+    if end == "\r" and not sys.stderr.isatty():
+        return
+    print(f"\x1b[2K{what} {seconds:5.1f} s  {detail[:60]}" if sys.stderr.isatty() else
+          f"{what} {seconds:5.1f} s  {detail}", end=end, file=sys.stderr, flush=True)  # fmt: skip
