@@ -18,6 +18,9 @@ from failberry import checks
 HEALTH_PORT = 9000
 """TCP port of the health server; Route 53 health checks are pointed at it."""
 
+PPP_INTERFACE = "fbppp0"
+"""Name that pppd gives the mobile line's interface: ours alone, so rules can name it before it exists."""
+
 
 def setting(
     doc: str,
