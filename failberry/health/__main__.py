@@ -62,10 +62,9 @@ def _listeners(address: str | None) -> list[socket.socket]:
         raise UsageError(
             f"--listen {address}: give an address and a port, such as 127.0.0.1:9000 or [::]:9000"
         )
-    host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server(
-        (host, int(port)), family=family, backlog=1024, dualstack_ipv6=family is socket.AF_INET6
+        (host.strip("[]"), int(port)), family=family, backlog=1024, dualstack_ipv6=family is socket.AF_INET6
     )
     systemd.journal(_INFO, f"failberry-health: listening on {host}:{listener.getsockname()[1]}")
     return [listener]

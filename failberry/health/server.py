@@ -92,6 +92,8 @@ class Server:
         self._listeners = {listener.fileno(): listener for listener in listeners}
         for fd, listener in self._listeners.items():
             listener.settimeout(0)
+            # Accepted sockets inherit it (tcp(7)): the request is acknowledged by the answer, not before it.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
             self._poller.register(fd, select.EPOLLIN)
         self.counts: dict[str, int] = {}
 
