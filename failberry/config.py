@@ -4,13 +4,13 @@ These declarations are the only place where a setting exists.  The file parser, 
 ``etc/``, the reference in ``docs/`` and ``failberryctl config show`` are all derived from them
 (:mod:`failberry.configfile`).  Durations are seconds; addresses are :mod:`ipaddress` objects.
 """
-
-from __future__ import annotations
+# No postponed annotations here: the parser reads the types themselves, at every start of every program.
+# ruff: noqa: RUF009 -- setting() is dataclasses.field() with a text, made anew for each class.
 
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from failberry import checks
@@ -19,7 +19,10 @@ HEALTH_PORT = 9000
 """TCP port of the health server; Route 53 health checks are pointed at it."""
 
 PPP_INTERFACE = "fbppp0"
-"""Name that pppd gives the mobile line's interface: ours alone, so rules can name it before it exists."""
+"""The mobile line's interface, so named by pppd (``ifname``) and nobody else."""
+
+Client = IPv4Network | IPv6Network | str
+"""One entry of ``firewall.mobile_clients`` once parsed; a ``str`` is a MAC address in lower case."""
 
 
 def setting(
@@ -33,8 +36,9 @@ def setting(
     """Declare one setting.
 
     ``doc`` is the comment in the sample and the text in the reference.  Without a ``default`` the
-    setting is required.  ``example`` is TOML shown where the default says too little.  ``check``
-    answers ``None`` or what is wrong, as "problem; cure".  A ``secret`` is never shown or logged.
+    setting is required, and has an ``example``: TOML shown where the default says too little.
+    ``check`` answers ``None`` or what is wrong, as "problem; cure".  A ``secret`` is never shown or
+    logged.
     """
     return field(
         default=default,
@@ -85,8 +89,8 @@ class Wired:
     """The wired line, the one that normally carries the house."""
 
     interface: str = setting(
-        "Network interface of the wired line. In standby-gateway mode this is the Pi's only Ethernet port, "
-        "on the same LAN as the main router.",
+        "Network interface of the wired line; `ip -br link` lists them. In standby-gateway mode this is the "
+        "Pi's only Ethernet port, on the same LAN as the main router.",
         example='"eth0"',
         check=checks.interface_name,
     )
@@ -94,7 +98,7 @@ class Wired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lan:
-    """The house's own network, in dual-wan-router mode (in standby-gateway mode it is the wired interface)."""
+    """The house's own network, in dual-wan-router mode only; in the other it is the wired interface."""
 
     interface: str = setting(
         "Network interface towards the house. Needed in dual-wan-router mode, and only there.",
@@ -108,20 +112,23 @@ class Cellular:
     """The SIM card and what its network wants to hear."""
 
     apn: str = setting(
-        "Access point name, from the carrier. It decides whether the line gets a public address, a shared one "
-        "(CGNAT) or a filtered one; `failberryctl status` shows what was granted. Empty: the modem's own.",
+        "Access point name, from the carrier. It decides whether the line gets a public address, a shared "
+        "one (CGNAT) or a filtered one; `failberryctl status` shows what was granted. Empty: the one that "
+        "is stored in the modem.",
         default="",
         example='"internet"',
         check=checks.apn,
     )
-    pdp_type: PdpType = setting("Address families to ask for: IP, IPV6 or IPV4V6.", default=PdpType.IPV4)
+    pdp_type: PdpType = setting(
+        "Address families to ask for: IP (which is IPv4), IPV6 or IPV4V6 (both).", default=PdpType.IPV4
+    )
     user: str = setting(
         "User name for PAP or CHAP; most carriers want none.", default="", check=checks.credential
     )
     password: str = setting("Password for PAP or CHAP.", default="", secret=True, check=checks.credential)
     pin: str = setting(
-        "PIN of the SIM, if it asks for one. It is tried once only: a wrong PIN is never repeated, and a PUK is "
-        "never sent. Better still: switch the PIN off in a telephone.",
+        "PIN of the SIM, if it asks for one. It is tried once only: a wrong PIN is never repeated, and a PUK "
+        "is never sent. Better still: switch the PIN off in a telephone.",
         default="",
         example='"1234"',
         secret=True,
@@ -139,7 +146,7 @@ class Cellular:
     registration_timeout: float = setting(
         "Seconds to wait for the network before the radio is restarted.",
         default=120.0,
-        check=checks.between(20, 1800),
+        check=checks.Between(20, 1800),
     )
 
 
@@ -148,8 +155,8 @@ class Modem:
     """The USB modem: which one, and which of its ports."""
 
     usb_path: str = setting(
-        'Where the modem is plugged in, as a USB path such as "1-1.3" (see `failberryctl status`). Empty: the '
-        "only modem there is. Never a ttyUSB number: those move.",
+        "Where the modem is plugged in, as a USB path (`failberryctl status` shows it). Empty: the only "
+        "modem there is. Never a ttyUSB number: those move.",
         default="",
         example='"1-1.3"',
         check=checks.usb_path,
@@ -157,13 +164,13 @@ class Modem:
     dial_interface: int = setting(
         "USB interface number of the port that dials; -1: known from the modem's table, or found.",
         default=-1,
-        check=checks.between(-1, 31),
+        check=checks.Between(-1, 31),
     )
     status_interface: int = setting(
-        "USB interface number of the second AT port, which is asked for signal while PPP is up; -1: known from "
-        "the modem's table, or found.",
+        "USB interface number of the second AT port, which is asked for signal while PPP is up; -1: known "
+        "from the modem's table, or found.",
         default=-1,
-        check=checks.between(-1, 31),
+        check=checks.Between(-1, 31),
     )
     init: tuple[str, ...] = setting(
         "Further AT commands to send before dialling. An ERROR to one of them is ignored.",
@@ -174,7 +181,7 @@ class Modem:
     poll_interval: float = setting(
         "Seconds between two questions for signal and operator on the second port.",
         default=30.0,
-        check=checks.between(5, 3600),
+        check=checks.Between(5, 3600),
     )
 
 
@@ -190,14 +197,15 @@ class Ppp:
     )
     flow_control: bool = setting("Hardware flow control (RTS/CTS).", default=True)
     echo_interval: float = setting(
-        "Seconds between LCP echo requests; 0 sends none, for modems that do not answer them when idle.",
+        "Seconds between LCP echo requests, without a fraction; 0 sends none, for modems that do not answer "
+        "them when idle.",
         default=15.0,
-        check=checks.between(0, 600),
+        check=checks.Between(0, 600, whole=True),  # pppd reads it with strtol()
     )
     echo_failures: int = setting(
         "Echo requests without an answer before the session is given up.",
         default=4,
-        check=checks.between(1, 100),
+        check=checks.Between(1, 100),
     )
 
 
@@ -210,24 +218,34 @@ class Firewall:
         default=FirewallBackend.AUTO,
     )
     mobile_clients: tuple[str, ...] = setting(
-        "LAN clients that may use the mobile line, each a MAC address, an IP address or a network. Empty: all.",
+        "LAN clients that may use the mobile line, each a MAC address, an IP address or a network. Empty: "
+        "all of them.",
         default=(),
         example='["02:00:00:aa:bb:cc", "192.168.1.20"]',
         check=checks.clients,
     )
 
+    def clients(self) -> tuple[Client, ...]:
+        """``mobile_clients``, parsed."""
+        return tuple(
+            each.lower() if checks.is_mac(each) else ip_network(each) for each in self.mobile_clients
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortForward:
-    """One service of the house that is offered on the mobile line."""
+    """One service of the house that is offered on the mobile line. There may be any number of these."""
 
-    proto: Protocol = setting("tcp or udp.", example='"tcp"')
+    proto: Protocol = setting("Transport: tcp or udp.", example='"tcp"')
     ports: str = setting(
-        "Port, or first-last, as seen from the Internet.", example='"443"', check=checks.port_range
+        "Port as seen from the Internet, or a range of them as first-last.",
+        example='"443"',
+        check=checks.port_range,
     )
     to: str = setting(
-        'Address in the house, with a port if it differs: "192.168.1.20" or "192.168.1.20:8443".',
-        example='"192.168.1.20:443"',
+        'Address in the house, with a port if it differs: "192.168.1.20" or "192.168.1.20:8443". A range '
+        "keeps its ports.",
+        example='"192.168.1.20"',
         check=checks.forward_target,
     )
 
@@ -244,7 +262,7 @@ class PortForward:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """The answer to health checks on port 9000."""
+    """The answer to health checks on port 9000. The path "/" answers on both lines."""
 
     wired_path: str = setting(
         "A secret path that answers on the wired line only, so that a check proves the line.",
@@ -267,8 +285,8 @@ class Config:
     """The whole file."""
 
     mode: Mode = setting(
-        "standby-gateway: the Pi stands on the LAN beside the main router, which sends traffic to it when the "
-        "wired line is dead. dual-wan-router: the Pi is the router, with LAN, wired line and modem.",
+        "standby-gateway: the Pi stands on the LAN beside the main router, which sends traffic to it when "
+        "the wired line is dead. dual-wan-router: the Pi is the router, with LAN, wired line and modem.",
         example='"standby-gateway"',
     )
     wired: Wired
@@ -284,7 +302,3 @@ class Config:
     def lan_interface(self) -> str:
         """The interface behind which the house's clients are."""
         return self.lan.interface if self.lan is not None else self.wired.interface
-
-
-Client = IPv4Network | IPv6Network | str
-"""One entry of ``firewall.mobile_clients`` once parsed; a ``str`` is a MAC address in lower case."""

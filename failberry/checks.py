@@ -1,0 +1,230 @@
+"""Whether one value of the configuration is possible.
+
+Each check is pure, is given a value of the declared type, and answers ``None`` or ``"problem; cure"``,
+where the cure holds no semicolon.  Values of secrets, and AT commands (which may hide one), are
+never quoted in an answer.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, ip_address, ip_network
+
+from failberry.tomltext import shown
+
+_INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+_APN_FORBIDDEN = re.compile(r"""[^!-~]|["'\\,;]""")
+_PIN = re.compile(r"[0-9]{4,8}")
+_DIAL_STRING = re.compile(r"[TtPp]?[*#][0-9*#]{1,39}")
+_USB_PATH = re.compile(r"[0-9]{1,3}-[0-9]{1,2}(\.[0-9]{1,2}){0,5}")
+_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
+_PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
+_HTTP_PATH = re.compile(r"/[A-Za-z0-9._~/-]{1,63}")
+
+_SPENDS_A_TRY = re.compile(r"PIN(?!G)|PUK|CLCK|CPWD|CSIM|UNLOCK|ZNCK")
+"""Commands that take a PIN, PUK or network code (TS 27.007 clauses 7.4, 7.5, 8.3, 8.17), and vendors' own."""
+_NOT_BASIC = re.compile(r'"[^"]*"?|[^A-Z0-9&\\;=?][^;"]*')
+"""Extended commands and texts: what is left of a command line are its basic ones (V.250 clauses 5.3, 5.4)."""
+_DIALS = re.compile(r"(?<![&\\])D")
+
+_BAUD_RATES = frozenset(
+    {9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600, 1000000, 1500000, 2000000, 3000000, 4000000}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A number within limits, both included; ``whole`` refuses a fraction."""
+
+    low: int
+    high: int
+    whole: bool = False
+
+    def __call__(self, value: float) -> str | None:
+        """Check; an integer of any size, infinity and NaN included."""
+        # Written so that NaN, which compares false with everything, is outside.
+        if not self.low <= value <= self.high:
+            return f"{shown(value)} is outside {self}; choose a number from {self.low} to {self.high}"
+        if self.whole and value != int(value):
+            return f"{value} has a fraction; give whole numbers only"
+        return None
+
+    def __str__(self) -> str:
+        return f"{self.low} to {self.high}"
+
+
+def interface_name(value: str) -> str | None:
+    """A name that the kernel takes (its ``dev_valid_name()``) and that no tool reads as a pattern."""
+    if len(value) > 15:
+        return f"{shown(value)} is longer than an interface's 15 characters; `ip -br link` lists the names"
+    if not _INTERFACE.fullmatch(value) or value in {".", ".."}:
+        return f"{shown(value)} is not an interface name; `ip -br link` lists them, for example eth0"
+    if value == "lo":
+        return "lo is the Pi's inner loop, not a line; `ip -br link` lists the others"
+    return None
+
+
+def apn(value: str) -> str | None:
+    """An access point name (3GPP TS 23.003 clause 9.1), or empty.
+
+    Carriers bend that clause, so only what would break the AT command is refused.
+    """
+    if len(value) > 100:
+        return f"has {len(value)} characters where 100 is the most; copy the APN from the carrier's page"
+    if _APN_FORBIDDEN.search(value):
+        return (
+            f"{shown(value)} holds a character that no APN has; "
+            "use letters, digits, dots and dashes as the carrier writes it"
+        )
+    return None
+
+
+def credential(value: str) -> str | None:
+    """A PAP or CHAP name or password: at most 255 bytes (RFC 1334 section 2.2.1), no control characters."""
+    if not value.isprintable():
+        return "holds a line break or another control character; remove it"
+    if len(value.encode()) > 255:
+        return "is longer than 255 bytes, the most that PAP can carry; copy it from the carrier's letter"
+    return None
+
+
+def pin(value: str) -> str | None:
+    """A SIM's PIN (4 to 8 digits: ETSI TS 102 221), or empty."""
+    if value and not _PIN.fullmatch(value):
+        return (
+            'is not a PIN, which is 4 to 8 digits; copy it from the carrier\'s letter, or write "" for none'
+        )
+    return None
+
+
+def dial_string(value: str) -> str | None:
+    """What follows ``ATD`` for a data session (3GPP TS 27.007 clause 10.2): never a telephone number."""
+    if value[:3].upper() == "ATD":
+        return f"{shown(value)} begins with ATD, which is sent anyway; write only what follows it"
+    if not _DIAL_STRING.fullmatch(value):
+        return f"{shown(value)} does not start a data session; *99# nearly always does"
+    return None
+
+
+def usb_path(value: str) -> str | None:
+    """The kernel's name of a USB device: bus, then at most six ports (USB 2.0 section 4.1.1); or empty."""
+    if value.startswith(("/dev/", "tty")):
+        return f"{shown(value)} moves at every reset; give the USB path that `failberryctl status` shows"
+    if value and not _USB_PATH.fullmatch(value):
+        return f'{shown(value)} is not a USB path; write it as bus-port.port, for example "1-1.3"'
+    return None
+
+
+def at_commands(value: tuple[str, ...]) -> str | None:
+    """Commands for the owner's modem that can neither cost a PIN, nor dial, nor wear out its memory."""
+    if len(value) > 20:
+        return f"has {len(value)} commands, each with a wait of its own; 20 is the most"
+    for number, command in enumerate(value, 1):
+        problem = _at_command(command)
+        if problem is not None:
+            return f"command {number} {problem}"
+    return None
+
+
+def _at_command(command: str) -> str | None:
+    # A modem ignores case and spaces, so neither may hide anything.
+    line = command.upper().replace(" ", "")
+    if not command.isascii() or not command.isprintable():
+        return "holds a control character or one outside ASCII; remove it"
+    if "+++" in line:
+        return "holds +++, which is no command but ends a call; remove it"
+    if not line.startswith("AT"):
+        return "does not begin with AT; write it as it would be typed, for example AT+ZOPRT=5"
+    if len(line) > 200:
+        return "is longer than the 200 characters that modems take; split it in two"
+    if _SPENDS_A_TRY.search(line):
+        return (
+            "speaks of a PIN, PUK or lock, and three wrong tries block a SIM; "
+            "remove it and give the PIN as `pin` in [cellular], where it is tried once"
+        )
+    basic = _NOT_BASIC.sub("", line.removeprefix("AT"))
+    if _DIALS.search(basic):
+        return "dials; remove it and give the dial string as `dial` in [cellular]"
+    if "&W" in basic:
+        return "writes the modem's permanent memory at every dial (&W); type it once by hand instead"
+    return None
+
+
+def baud(value: int) -> str | None:
+    """A speed that Linux has a name for (``termios(3)``)."""
+    if value not in _BAUD_RATES:
+        return f"{shown(value)} is not a serial speed; take 460800 or 115200"
+    return None
+
+
+def clients(value: tuple[str, ...]) -> str | None:
+    """MAC addresses, IP addresses and networks."""
+    for each in value:
+        problem = _client(each)
+        if problem is not None:
+            return problem
+    return None
+
+
+def is_mac(value: str) -> bool:
+    """Whether this is an Ethernet address, written with colons; no IPv6 address looks like one."""
+    return _MAC.fullmatch(value) is not None
+
+
+def _client(value: str) -> str | None:
+    if is_mac(value):
+        if int(value[:2], 16) & 1:
+            return f"{shown(value)} is a group address, which no client sends from; copy the client's own"
+        return None
+    if "%" in value:
+        return f"{shown(value)} names an interface; leave out the % and what follows"
+    try:
+        network = ip_network(value, strict=False)
+    except ValueError:
+        return (
+            f"{shown(value)} is neither a MAC address, nor an IP address, nor a network; "
+            'write "02:00:00:aa:bb:cc", "192.168.1.20" or "192.168.1.0/24"'
+        )
+    if network.network_address != ip_address(value.partition("/")[0]):
+        return f'{shown(value)} is a host in a network; write "{network}", or the address without the slash'
+    return None
+
+
+def port_range(value: str) -> str | None:
+    """One port, or ``first-last``."""
+    match = _PORTS.fullmatch(value)
+    if match is None:
+        return f'{shown(value)} is neither a port nor a range; write "443" or "8000-8010"'
+    first, last = int(match[1]), int(match[2] or match[1])
+    if not (1 <= first <= 65535 and 1 <= last <= 65535):
+        return f"{shown(value)} holds a port that does not exist; ports go from 1 to 65535"
+    if first > last:
+        return f'{shown(value)} runs backwards; write "{last}-{first}"'
+    return None
+
+
+def forward_target(value: str) -> str | None:
+    """An IPv4 address that a host in the house can have, with a port after a colon if it differs."""
+    host, colon, port = value.partition(":")
+    try:
+        address = IPv4Address(host)
+    except ValueError:
+        return f'{shown(value)} is not an IPv4 address; write "192.168.1.20" or "192.168.1.20:8443"'
+    if address.is_loopback or address.is_multicast or address.is_reserved or address.packed[0] == 0:
+        return f"{shown(value)} cannot be a host's address; give that of the host in the house"
+    if colon and not re.fullmatch(r"[0-9]{1,5}", port):
+        return f'{shown(value)} does not end in one port; write "{address}:8443"'
+    if colon and not 1 <= int(port) <= 65535:
+        return f"{shown(value)} holds a port that does not exist; ports go from 1 to 65535"
+    return None
+
+
+def http_path(value: str) -> str | None:
+    """A path that is hard to guess and needs no escaping (RFC 3986 section 2.3), or empty."""
+    if value and not _HTTP_PATH.fullmatch(value):
+        return (
+            "is not a path of 1 to 63 letters, digits and ._~-/ after a slash; "
+            'make one up, for example "/" and the output of `openssl rand -hex 8`'
+        )
+    return None
