@@ -99,6 +99,13 @@ class StartSession:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseDialPort:
+    """Close our end of the dial port, now that pppd holds it: an open end would keep a dead tty's number."""
+
+    deed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopSession:
     """TERM, then KILL after a deadline; reap; remove our own stale lock."""
 
@@ -130,7 +137,15 @@ class Report:
 
 
 Deed = (
-    LocateModem | OpenPorts | SendCommand | PulseDtr | SendBytes | StorePinRecord | StartSession | StopSession
+    LocateModem
+    | OpenPorts
+    | SendCommand
+    | PulseDtr
+    | SendBytes
+    | StorePinRecord
+    | StartSession
+    | ReleaseDialPort
+    | StopSession
 )
 
 Action = ApplyRoutes | ApplyFilter | Deed | Report

@@ -130,7 +130,7 @@ class ModemLocated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortsOpened:
-    """Answer to ``OpenPorts``."""
+    """Answer to ``OpenPorts`` and ``ReleaseDialPort``."""
 
     deed: int
     problem: str | None = None

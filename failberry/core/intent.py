@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 ROUTE_PROTOCOL = 0xFB
 """Our mark on routes and rules (``rtm_protocol``, rtnetlink(7)): clean-up touches only what carries it."""
 
+MAIN_TABLE = 254
 WIRED_TABLE = 2510
 CELLULAR_TABLE = 2511
 
@@ -20,24 +21,44 @@ CELLULAR_MARK = 0x0FB20000
 MARK_MASK = 0x0FFF0000
 """Our bits of fwmark and connmark; the rest belongs to others."""
 
-# Gaps between the priorities let an owner put rules of his own in between.
-PRIORITY_SOURCE = 20100
+# The kernel asks its rules in this order (ip-rule(8)).  Gaps let an owner put rules of his own in between.
+PRIORITY_HOUSE = 20100
+"""Networks that the main table knows by name, the LAN first of all, are reached directly."""
 PRIORITY_MARK = 20200
-PRIORITY_MAIN_SPECIFIC = 20300
-PRIORITY_ACTIVE = 20400
+"""Connections that came in over a line, and probes of a line: by that line.  Asked before the source,
+because the answer of a forwarded port still carries the house's address when it is routed."""
+PRIORITY_MARK_ONLY = 20300
+"""… or not at all."""
+PRIORITY_SOURCE = 20400
+"""What the Pi sends from a line's own address: by that line."""
+PRIORITY_SOURCE_ONLY = 20500
+"""… or not at all."""
+PRIORITY_SPECIFIC = 20600
+"""New flows: whatever the main table knows better than by its default route."""
+PRIORITY_ACTIVE = 20700
+"""New flows: the active line, where it is not the main table's own."""
 PRIORITY_LAST_RESORT = 32800
 """After the main table (32766): used only where nothing else knows a way."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """A default route in one of our tables."""
 
     family: int
+    """4 or 6."""
     table: int
     interface: str
     gateway: IPv4Address | IPv6Address | None = None
-    """``None`` for a device route, the only right kind on PPP."""
+    """``None`` for a device route, the only right kind on PPP.  An IPv4 route may have an IPv6 gateway (RFC 5549)."""
+
+    def command(self) -> str:
+        """Return the ``ip`` command line that makes it."""
+        where = f"dev {self.interface}"
+        if self.gateway is not None:
+            family = "inet6 " if self.gateway.version != self.family else ""
+            where = f"via {family}{self.gateway} {where} onlink"
+        return f"ip -{self.family} route add default {where} table {self.table} proto {ROUTE_PROTOCOL}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,19 +66,32 @@ class RoutingRule:
     """One ``ip rule``."""
 
     family: int
+    """4 or 6."""
     priority: int
-    table: int
-    """254 is the kernel's main table."""
+    table: int | None
+    """Where to look; ``None``: nowhere, the destination is unreachable."""
     source: IPv4Network | IPv6Network | None = None
     mark: int | None = None
     """Compared under :data:`MARK_MASK`."""
     suppress_prefixlength: int | None = None
-    """0: of that table, every route but the default one."""
+    """Routes of that table with a prefix of this length or shorter do not count."""
     why: str = ""
 
     def same(self) -> tuple[object, ...]:
-        """What the kernel stores: everything but the reason."""
+        """Return what the kernel stores: everything but the reason."""
         return (self.family, self.priority, self.table, self.source, self.mark, self.suppress_prefixlength)
+
+    def command(self) -> str:
+        """Return the ``ip`` command line that makes it."""
+        words = [f"ip -{self.family} rule add priority {self.priority}"]
+        if self.source is not None:
+            words.append(f"from {self.source}")
+        if self.mark is not None:
+            words.append(f"fwmark {self.mark:#x}/{MARK_MASK:#x}")
+        words.append("unreachable" if self.table is None else f"lookup {self.table}")
+        if self.suppress_prefixlength is not None:
+            words.append(f"suppress_prefixlength {self.suppress_prefixlength}")
+        return " ".join((*words, f"protocol {ROUTE_PROTOCOL}"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +106,10 @@ class RouteIntent:
         return self.routes == observed.routes and {r.same() for r in self.rules} == {
             r.same() for r in observed.rules
         }
+
+
+def render(intent: RouteIntent) -> str:
+    """Return the ``ip`` command lines that would recreate the intent, for people and for tests."""
+    routes = sorted(each.command() for each in intent.routes)
+    rules = [each.command() for each in sorted(intent.rules, key=lambda rule: (rule.family, rule.priority))]
+    return "".join(f"{line}\n" for line in (*routes, *rules))

@@ -1,0 +1,227 @@
+"""The modem's AT ports: opened by the name found a moment ago, always drained, exclusive.
+
+The only importer of pyserial.  Opening and closing a dead port can block for half a minute in the
+kernel, so both happen in threads with a deadline; reading and writing never block.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import termios
+from collections.abc import Callable
+
+import serial
+
+from failberry.adapters import portlock
+from failberry.at.codec import Codec, FinalResult, InfoLine, Prompt, Urc
+from failberry.at.commands import Command
+from failberry.core.events import CommandAnswered, PortLost, PortsOpened, UrcReceived
+from failberry.core.facts import ModemHardware, PortRole
+from failberry.errors import AdapterError, AdapterReason
+
+OPEN_TIMEOUT = 10.0
+CLOSE_TIMEOUT = 35.0
+"""closing_wait is 30 s by default (setserial(8))."""
+_CHUNK = 4096
+
+
+class AtPort:
+    """One open AT port; one command at a time."""
+
+    def __init__(
+        self, role: PortRole, device: serial.Serial, post: Callable[[PortLost | UrcReceived], None]
+    ) -> None:
+        self.role = role
+        self._device = device
+        self._post = post
+        self._codec = Codec()
+        self._answer: asyncio.Future[CommandAnswered] | None = None
+        self._lines: list[str] = []
+        self._dialling = False
+        self._reading = False
+        self.listen()
+
+    def listen(self) -> None:
+        """Drain the port from now on."""
+        if not self._reading:
+            asyncio.get_running_loop().add_reader(self._device.fileno(), self._readable)
+            self._reading = True
+
+    def deafen(self) -> None:
+        """Read nothing more: what comes now belongs to pppd."""
+        if self._reading:
+            asyncio.get_running_loop().remove_reader(self._device.fileno())
+            self._reading = False
+
+    async def ask(self, deed: int, command: Command[object]) -> CommandAnswered:
+        """Send the command and wait for its final result, at most ``command.timeout`` seconds."""
+        self._lines = []
+        self._dialling = command.text.upper().startswith("ATD")
+        self._codec.reset() if self._codec.surplus else self._codec.abandon()
+        self.listen()
+        self._answer = asyncio.get_running_loop().create_future()
+        try:
+            self._write(self._codec.send(command.text, prefixes=command.prefixes))
+            async with asyncio.timeout(command.timeout):
+                answer = await self._answer
+        except TimeoutError:
+            self._codec.abandon()
+            return CommandAnswered(deed=deed, lines=tuple(self._lines))
+        except AdapterError as error:
+            self._codec.abandon()
+            return CommandAnswered(deed=deed, problem=str(error))
+        finally:
+            self._answer = None
+            self._dialling = False
+        return CommandAnswered(deed=deed, lines=answer.lines, result=answer.result, problem=answer.problem)
+
+    async def pulse_dtr(self, deed: int, seconds: float) -> CommandAnswered:
+        """Lower DTR, wait, raise it."""
+        try:
+            self._device.dtr = False
+            await asyncio.sleep(seconds)
+            self._device.dtr = True
+        except (OSError, serial.SerialException, termios.error) as error:
+            return CommandAnswered(deed=deed, problem=str(error))
+        return CommandAnswered(deed=deed)
+
+    async def send_bytes(self, deed: int, payload: bytes, silence: float) -> CommandAnswered:
+        """Send raw bytes with silence around them."""
+        await asyncio.sleep(silence)
+        try:
+            self._write(payload)
+        except AdapterError as error:
+            return CommandAnswered(deed=deed, problem=str(error))
+        await asyncio.sleep(silence)
+        return CommandAnswered(deed=deed)
+
+    def carrier_detect(self) -> bool:
+        """Whether the modem raises DCD right now; false where the port cannot tell."""
+        try:
+            return bool(self._device.cd)
+        except (OSError, serial.SerialException, termios.error):
+            return False
+
+    async def close(self) -> None:
+        """Close; whoever waits for an answer gets none."""
+        self.deafen()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(CommandAnswered(deed=0, problem="the port was closed"))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await asyncio.to_thread(self._close_quietly)
+        portlock.release(str(self._device.port), (os.getpid(),))
+
+    def _close_quietly(self) -> None:
+        with contextlib.suppress(OSError, serial.SerialException, termios.error):
+            self._device.close()
+
+    def _write(self, payload: bytes) -> None:
+        try:
+            written = os.write(self._device.fileno(), payload)
+        except BlockingIOError as error:
+            raise AdapterError(AdapterReason.TIMEOUT, f"{self._device.port} takes no more bytes") from error
+        except (OSError, serial.SerialException) as error:
+            raise AdapterError(AdapterReason.GONE, f"{self._device.port}: {error}") from error
+        if written != len(payload):
+            raise AdapterError(AdapterReason.TIMEOUT, f"{self._device.port} took only part of a command")
+
+    def _readable(self) -> None:
+        # Byte by byte while dialling: what follows CONNECT must stay in the kernel for pppd.
+        size = 1 if self._dialling else _CHUNK
+        while self._reading:
+            try:
+                received = os.read(self._device.fileno(), size)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._lost(error.strerror or str(error))
+                return
+            if not received:
+                self._lost("hung up")
+                return
+            self._decode(received)
+            if size == _CHUNK:
+                return
+
+    def _decode(self, received: bytes) -> None:
+        for item in self._codec.receive(received):
+            match item:
+                case InfoLine():
+                    self._lines.append(item.text)
+                case Urc():
+                    self._post(UrcReceived(port=self.role, text=item.text))
+                case FinalResult():
+                    if self._dialling and item.ok:
+                        self.deafen()
+                    if self._answer is not None and not self._answer.done():
+                        self._answer.set_result(
+                            CommandAnswered(deed=0, lines=tuple(self._lines), result=item)
+                        )
+                case Prompt():
+                    pass
+
+    def _lost(self, problem: str) -> None:
+        self.deafen()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(CommandAnswered(deed=0, problem=problem))
+        self._post(PortLost(port=self.role, problem=f"{self._device.port}: {problem}"))
+
+
+class ModemPorts:
+    """The open ports of the one modem."""
+
+    def __init__(self, post: Callable[[PortLost | UrcReceived], None]) -> None:
+        self._post = post
+        self._ports: dict[PortRole, AtPort] = {}
+
+    async def open(self, deed: int, hardware: ModemHardware, *, dial: bool) -> PortsOpened:
+        """Open the ports of this modem, closing what was open."""
+        await self.close()
+        wanted = {PortRole.STATUS: hardware.status_tty, PortRole.DIAL: hardware.dial_tty if dial else None}
+        for role, tty in wanted.items():
+            if tty is None:
+                continue
+            try:
+                device = await self._open(tty)
+            except AdapterError as error:
+                await self.close()
+                return PortsOpened(deed=deed, problem=error.evidence)
+            self._ports[role] = AtPort(role, device, self._post)
+        return PortsOpened(deed=deed)
+
+    def port(self, role: PortRole) -> AtPort | None:
+        """Return the open port of that role."""
+        return self._ports.get(role)
+
+    async def release_dial(self) -> None:
+        """Close our end of the dial port, which pppd now holds; its lock stays, in pppd's name."""
+        port = self._ports.pop(PortRole.DIAL, None)
+        if port is not None:
+            await port.close()
+
+    async def close(self) -> None:
+        """Close both ports."""
+        ports, self._ports = list(self._ports.values()), {}
+        for port in ports:
+            await port.close()
+
+    async def _open(self, tty: str) -> serial.Serial:
+        portlock.acquire(tty, os.getpid())
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT):
+                return await asyncio.to_thread(_open_serial, tty)
+        except TimeoutError as error:
+            raise AdapterError(
+                AdapterReason.TIMEOUT, f"{tty} did not open in {OPEN_TIMEOUT:.0f} s"
+            ) from error
+        except (OSError, serial.SerialException, termios.error) as error:
+            portlock.release(tty, (os.getpid(),))
+            raise AdapterError(AdapterReason.GONE, f"{tty}: {error}") from error
+
+
+def _open_serial(tty: str) -> serial.Serial:
+    # exclusive is an flock: it keeps other pyserial programs away; the UUCP lock does the rest.
+    return serial.Serial(tty, baudrate=115200, timeout=0, write_timeout=0, exclusive=True)

@@ -1,0 +1,227 @@
+"""From the USB bus to an address: the scripts of the dial itself."""
+
+from __future__ import annotations
+
+from failberry.at import commands
+from failberry.at.quirks import quirk_for
+from failberry.core.actions import LocateModem, OpenPorts, PulseDtr, ReleaseDialPort, SendBytes, StartSession, StopSession
+from failberry.core.ask import Dialog, query, send
+from failberry.core.causes import Cause, Remedy, cause_of_dial, cause_of_result
+from failberry.core.dialogue import Wait
+from failberry.core.events import (
+    CommandAnswered,
+    FilterApplied,
+    ModemLocated,
+    PortsOpened,
+    SessionStarted,
+    SessionUp,
+    UsbChanged,
+)
+from failberry.core.facts import ModemHardware, PortRole, Session
+from failberry.core.modem_known import Desk, Failed, Known, Next, Outcome
+from failberry.core.modem_state import ModemState
+from failberry.core.recovery import GOOD_SESSION
+from failberry.core.unlock import sim_outcome
+
+RESCAN = 10.0
+"""Seconds between two looks at the bus while no modem is there; a plug event ends the wait."""
+SETTLE = 1.0
+"""Seconds after a plug event before looking: the ports of one stick appear one after the other."""
+ADDRESS_TIMEOUT = 60.0
+"""Seconds from CONNECT to an address: LCP gives up after 30 (10 requests, 3 s apart), IPCP likewise."""
+GUARD_TIME = 1.1
+"""Seconds of silence around ``+++``; S12 defaults to one second (ITU-T V.250 annex, Hayes practice)."""
+HDLC_PROBE = bytes.fromhex("7e0078f07e")
+"""One small HDLC frame (RFC 1662) that makes modems which believe themselves in PPP drop it."""
+
+
+def locate(desk: Desk) -> Dialog[Outcome]:
+    """Wait until it is time to dial, find the modem, open its ports."""
+    if desk.retry_at is not None:
+        # A stick that has just been plugged in need not wait for the backoff of the one before.
+        woken = yield Wait(seconds=desk.retry_at - desk.now, until=(UsbChanged,))
+        if woken is not None:
+            yield Wait(seconds=SETTLE)
+        desk.retry_at = None
+    while True:
+        hardware, problem = yield from _find()
+        if hardware is not None:
+            break
+        desk.known = Known(missing=problem)
+        if (yield Wait(seconds=RESCAN, until=(UsbChanged,))) is not None:
+            yield Wait(seconds=SETTLE)
+    _meet(desk, hardware)
+    opened = yield OpenPorts(hardware=hardware)
+    if isinstance(opened, PortsOpened) and opened.problem is None:
+        desk.known.poll_wanted = hardware.status_tty is not None
+        return Next(state=ModemState.INITIALIZING, why=f"found {hardware.product} at USB {hardware.usb_path}")
+    problem = opened.problem or "" if isinstance(opened, PortsOpened) else ""
+    return Failed(
+        cause=Cause(
+            remedy=Remedy.DEVICE, why=f"the modem's ports could not be opened: {problem}", evidence=problem
+        )
+    )
+
+
+def adopt(desk: Desk, session: Session) -> Dialog[Outcome]:
+    """Take over a session that outlived the daemon; only the second port is opened."""
+    hardware, _ = yield from _find()
+    if hardware is not None:
+        _meet(desk, hardware)
+        opened = yield OpenPorts(hardware=hardware, dial=False)
+        if isinstance(opened, PortsOpened) and opened.problem is None:
+            desk.known.poll_wanted = hardware.status_tty is not None
+    desk.known.session = session
+    return Next(state=ModemState.CONNECTED, why=f"adopted the running session on {session.interface}")
+
+
+def _find() -> Dialog[tuple[ModemHardware | None, str]]:
+    located = yield LocateModem()
+    assert isinstance(located, ModemLocated)  # noqa: S101  (each deed has exactly this answer)
+    return located.hardware, located.problem
+
+
+def _meet(desk: Desk, hardware: ModemHardware) -> None:
+    """Forget the modem before, unless this is the same one."""
+    known = desk.known
+    if known.hardware is None or (known.hardware.usb_path, known.hardware.product_id) != (
+        hardware.usb_path,
+        hardware.product_id,
+    ):
+        known = Known()
+    known.hardware = hardware
+    known.missing = ""
+    known.quirk = quirk_for(hardware.vendor_id, hardware.product_id)
+    desk.known = known
+
+
+def initialize(desk: Desk) -> Dialog[Outcome]:
+    """Bring the modem to a known state and ask for the SIM (the order matters: profiles come first)."""
+    if not (yield from _answers(desk)):
+        return Failed(
+            cause=Cause(
+                remedy=Remedy.MODEM,
+                why="the modem does not answer AT commands, nor does hanging up help",
+                advice="",
+            )
+        )
+    # ATZ stands alone because V.250 lets a modem ignore what follows it on the line.
+    yield from send(commands.RESET)
+    verbose = yield from send(commands.ECHO_OFF_VERBOSE)
+    if verbose.result is None:
+        return Failed(cause=cause_of_result(None, doing="being initialized"))
+    yield from send(commands.EXTENDED_RESULTS)
+    yield from send(commands.NUMERIC_ERRORS)
+    for text in (*desk.known.quirk.init, *desk.config.modem.init):
+        yield from send(commands.raw(text))
+    return (yield from _ask_for_sim(desk))
+
+
+def _answers(desk: Desk) -> Dialog[bool]:
+    """Get the port to answer AT, out of data mode if need be; gentle means first."""
+
+    def at() -> Dialog[bool]:
+        return (yield from send(commands.ATTENTION)).result is not None
+
+    if (yield from at()) or (yield from at()):
+        return True
+    yield PulseDtr(port=PortRole.DIAL, seconds=1.0)
+    if (yield from at()):
+        return True
+    yield SendBytes(port=PortRole.DIAL, payload=b"+++", silence=GUARD_TIME)
+    if (yield from at()):
+        yield from send(commands.HANG_UP)
+        return True
+    yield SendBytes(port=PortRole.DIAL, payload=HDLC_PROBE, silence=0.5)
+    return (yield from at())
+
+
+SIM_PATIENCE = 15
+"""Questions to a SIM that is busy, two seconds apart; normal right after power-on."""
+
+
+def _ask_for_sim(desk: Desk) -> Dialog[Outcome]:
+    answer = None
+    for _ in range(SIM_PATIENCE):
+        state, answer = yield from query(commands.QUERY_PIN)
+        if state is not None:
+            return (yield from sim_outcome(desk, state))
+        cause = cause_of_result(answer, doing="reading the SIM")
+        if cause.remedy is Remedy.PIN:
+            return Next(state=ModemState.LOCKED, why="the SIM asks for its PIN")
+        if cause.remedy is not Remedy.SIM_WAIT and answer is not None and not answer.ok:
+            return Failed(cause=cause)
+        yield Wait(seconds=2.0)
+    return Failed(cause=cause_of_result(answer, doing="reading the SIM"))
+
+
+def connect(desk: Desk) -> Dialog[Outcome]:
+    """Define the context, dial, start pppd, wait for the address."""
+    cellular = desk.config.cellular
+    hardware = desk.known.hardware
+    assert hardware is not None  # noqa: S101  (connecting follows locating)
+    if cellular.apn:
+        contexts, _ = yield from query(commands.QUERY_CONTEXTS)
+        wanted = (commands.DIAL_CONTEXT, cellular.pdp_type.value, cellular.apn.lower())
+        stored = {(each.cid, each.pdp_type, each.apn.lower()) for each in contexts or ()}
+        # Written only if different: the setting lives in flash, and some modems attach anew.
+        if wanted not in stored:
+            defined = yield from send(
+                commands.define_context(commands.DIAL_CONTEXT, cellular.pdp_type.value, cellular.apn)
+            )
+            if defined.result is None or not defined.result.ok:
+                return Failed(cause=cause_of_result(defined.result, doing="setting the APN"))
+    dialled = yield from send(commands.dial(cellular.dial))
+    if dialled.result is None or not dialled.result.ok:
+        return (yield from _dial_refused(dialled))
+    started = yield StartSession(hardware=hardware)
+    if not isinstance(started, SessionStarted) or started.problem is not None:
+        why = started.problem if isinstance(started, SessionStarted) and started.problem else "unknown"
+        return Failed(cause=Cause(remedy=Remedy.HOST, why=f"pppd could not be started: {why}"))
+    if desk.known.session is None:
+        yield Wait(seconds=ADDRESS_TIMEOUT, until=(SessionUp,))
+    session = desk.known.session
+    if session is None:
+        why = f"no address within {ADDRESS_TIMEOUT:.0f} s of the connection"
+        return Failed(cause=Cause(remedy=Remedy.MODEM, why=why))
+    return Next(state=ModemState.CONNECTED, why=f"the network granted {session.local or session.local6}")
+
+
+def _dial_refused(dialled: CommandAnswered) -> Dialog[Outcome]:
+    extended = ""
+    if dialled.result is not None:
+        reason, _ = yield from query(commands.LAST_FAILURE)
+        extended = reason or ""
+    cause = cause_of_dial(dialled.result, extended=extended)
+    if cause.remedy is Remedy.CONTEXT:
+        yield from send(commands.HANG_UP)
+        yield from send(commands.activate_context(commands.DIAL_CONTEXT, active=False))
+    return Failed(cause=cause)
+
+
+def attend(desk: Desk) -> Dialog[Outcome]:
+    """Leave pppd to its work; a session that has lasted clears the count of failures."""
+    yield ReleaseDialPort()
+    yield Wait(seconds=GOOD_SESSION)
+    desk.failures = 0
+    yield Wait(seconds=None)
+    raise AssertionError("nothing ends this wait but another state")
+
+
+def hang_up(desk: Desk) -> Dialog[Outcome]:
+    """End the session in an orderly way; what remains is cleared at the next dial."""
+    yield StopSession()
+    desk.known.session = None
+    return Next(state=ModemState.UNKNOWN, why="the line was hung up")
+
+
+def rest(desk: Desk) -> Dialog[Outcome]:
+    """Only a person, another SIM or another configuration gets us out of here."""
+    yield Wait(seconds=None)
+    raise AssertionError(f"nothing ends this wait but another state: {desk.now}")
+
+
+def await_protection(desk: Desk) -> Dialog[None]:
+    """Dial nothing before the packet filter stands: the line is the open Internet."""
+    while not desk.protected:
+        yield Wait(seconds=30.0, until=(FilterApplied,))

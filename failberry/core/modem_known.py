@@ -1,0 +1,76 @@
+"""What the modem's scripts share: what is known, what they may change, and how they end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from failberry.at.parse import PinTries, Registration
+from failberry.at.quirks import Quirk, quirk_for
+from failberry.config import Config
+from failberry.core.causes import Cause
+from failberry.core.facts import ModemHardware, Session
+from failberry.core.modem_state import ModemState
+from failberry.core.pin import PinRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Next:
+    """Where a script wants to go, and why."""
+
+    state: ModemState
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A script could not do its part."""
+
+    cause: Cause
+
+
+Outcome = Next | Failed
+
+
+@dataclass(slots=True, kw_only=True)
+class Signal:
+    """What the network side told, each with the instant it was heard."""
+
+    operator: str | None = None
+    technology: str | None = None
+    registration: Registration | None = None
+    dbm: int | None = None
+    heard: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Known:
+    """What is known of the modem right now; scripts fill it in."""
+
+    hardware: ModemHardware | None = None
+    quirk: Quirk = field(default_factory=lambda: quirk_for(0, 0))
+    iccid: str | None = None
+    pin_tries: PinTries | None = None
+    signal: Signal = field(default_factory=Signal)
+    session: Session | None = None
+    missing: str = ""
+    """Why no modem was found."""
+    blocked: str = ""
+    """Why a registered modem does not dial."""
+    poll_wanted: bool = False
+    """Set by a script that has opened the second port."""
+    status_port_works: bool = False
+
+
+class Desk(Protocol):
+    """What a script sees of the machine that runs it."""
+
+    config: Config
+    known: Known
+    now: float
+    state: ModemState
+    protected: bool
+    retry_at: float | None
+    failures: int
+    pin_records: tuple[PinRecord, ...]
+    pin_records_problem: str | None

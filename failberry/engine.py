@@ -1,0 +1,79 @@
+"""The loop: one queue of events, one timer, one writer of state.
+
+The only place that knows both the clock and the core.  Events come in from anywhere on this thread by
+:meth:`Engine.post`; the core answers with actions; each action is performed in a task of its own,
+whose result, if it has one, comes back as the next event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from failberry.core.actions import Action, ApplyFilter, ApplyRoutes, Deed, Report
+from failberry.core.appliance import Appliance
+from failberry.core.events import Event, Started, Tick
+from failberry.core.snapshot import Snapshot
+
+Perform = Callable[[ApplyRoutes | ApplyFilter | Deed], Awaitable[Event]]
+"""Does one action and returns its event; never raises for a failure of the world."""
+
+
+class Engine:
+    """Runs one appliance."""
+
+    def __init__(
+        self,
+        appliance: Appliance,
+        *,
+        perform: Perform,
+        report: Callable[[Report], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.appliance = appliance
+        self.turns = 0
+        """Events handled; proof of life for the watchdog."""
+        self.changed = asyncio.Event()
+        """Set after each turn; whoever watches clears it."""
+        self._perform = perform
+        self._report = report
+        self._clock = clock
+        self._queue: asyncio.Queue[Event] = asyncio.Queue()
+
+    def post(self, event: Event) -> None:
+        """Hand in what has happened; from the loop's own thread only."""
+        self._queue.put_nowait(event)
+
+    def snapshot(self) -> Snapshot:
+        """Return the state of everything, now."""
+        return self.appliance.snapshot(self._clock())
+
+    async def run(self, started: Started) -> None:
+        """Turn for ever; a bug in the core, or in an adapter, ends it by exception."""
+        async with asyncio.TaskGroup() as tasks:
+            event: Event = started
+            while True:
+                for action in self.appliance.handle(event, self._clock()):
+                    self._dispatch(action, tasks)
+                self.turns += 1
+                self.changed.set()
+                event = await self._next()
+
+    async def _next(self) -> Event:
+        deadline = self.appliance.next_deadline()
+        timeout = None if deadline is None else max(0.0, deadline - self._clock())
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._queue.get()
+        except TimeoutError:
+            return Tick()
+
+    def _dispatch(self, action: Action, tasks: asyncio.TaskGroup) -> None:
+        if isinstance(action, Report):
+            self._report(action)
+        else:
+            tasks.create_task(self._answer(action), name=type(action).__name__)
+
+    async def _answer(self, action: ApplyRoutes | ApplyFilter | Deed) -> None:
+        self.post(await self._perform(action))
