@@ -4,6 +4,7 @@ import os
 import resource
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -111,3 +112,27 @@ def test_a_peer_that_resets_is_forgotten(listener: socket.socket) -> None:
     peer.close()
     server.turn(TIMEOUT)
     assert server.counts == {"broken": 1}
+
+
+@pytest.mark.parametrize("more", [b"", b"x" * 200_000])
+def test_who_lingers_is_let_go_at_its_end_or_when_it_talks_too_much(
+    listener: socket.socket, more: bytes
+) -> None:
+    server = serving(listener)
+    (peer,) = peers(listener, 1, b"POST / HTTP/1.0\r\n\r\n")
+    before = open_descriptors()
+    server.turn(TIMEOUT)
+    assert open_descriptors() == before + 1
+    if more:
+        peer.settimeout(0)
+        peer.send(more)
+    else:
+        peer.close()
+    for _ in range(100):
+        server.turn(0)
+    assert open_descriptors() == before - (not more)
+    peer.close()
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
