@@ -50,7 +50,8 @@ class Route:
     table: int
     interface: str
     gateway: IPv4Address | IPv6Address | None = None
-    """``None`` for a device route, the only right kind on PPP.  An IPv4 route may have an IPv6 gateway (RFC 5549)."""
+    """``None`` for a device route, the only right kind on PPP.
+    An IPv4 route may have an IPv6 gateway (RFC 5549)."""
 
     def command(self) -> str:
         """Return the ``ip`` command line that makes it."""

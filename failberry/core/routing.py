@@ -26,6 +26,8 @@ default route in it, and the kernel's rules choose between them, in the order of
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from ipaddress import ip_network
 
 from failberry.config import Config
 from failberry.core.facts import Address, Interface, NetworkFacts, Session
@@ -50,4 +52,117 @@ from failberry.core.intent import (
 from failberry.core.snapshot import UplinkName
 
 _LONGEST_DISGUISED_DEFAULT = 7
-"""Prefix length; OpenVPN's redirect-gateway writes /1 (IPv4) and /3, /4, /7 (IPv6).  No real network is as wide."""
+"""Prefix length: OpenVPN's redirect-gateway writes /1 (IPv4) and /3, /4, /7 (IPv6); no network is as wide."""
+_LINES = (
+    (WIRED_TABLE, WIRED_MARK, UplinkName.WIRED),
+    (CELLULAR_TABLE, CELLULAR_MARK, UplinkName.CELLULAR),
+)
+
+
+def route_intent(
+    config: Config, facts: NetworkFacts, session: Session | None, active: UplinkName | None
+) -> RouteIntent:
+    """Return the whole wish for the kernel's routing.
+
+    ``session`` is the PPP session if the mobile line has one; ``active`` is the line that shall carry
+    new flows.  What a line has is read from ``facts``, so a line that is not there yet, or no more,
+    gets no route, whatever ``active`` says.
+    """
+    routes: list[Route] = []
+    rules: list[RoutingRule] = []
+    wired = facts.interface(config.wired.interface)
+    mobile = facts.interface(session.interface) if session is not None else None
+    for family in _families(facts):
+        sources = {WIRED_TABLE: _addresses(wired, family), CELLULAR_TABLE: _addresses(mobile, family)}
+        default = facts.default(config.wired.interface, family)
+        if default is not None:
+            routes.append(
+                Route(family=family, table=WIRED_TABLE, interface=default.interface, gateway=default.gateway)
+            )
+        mobile_ready = mobile is not None and mobile.up and bool(sources[CELLULAR_TABLE])
+        if mobile is not None and mobile_ready:
+            routes.append(Route(family=family, table=CELLULAR_TABLE, interface=mobile.name))
+        rules += _answers(family, sources)
+        rules += _new_flows(family, mobile=mobile_ready, active=active)
+    return RouteIntent(routes=frozenset(routes), rules=tuple(rules))
+
+
+def _families(facts: NetworkFacts) -> tuple[int, ...]:
+    """IPv6 only on a host that has it: a kernel without it refuses its rules."""
+    six = any(address.version == 6 for interface in facts.interfaces for address in interface.addresses)
+    return (4, 6) if six else (4,)
+
+
+def _addresses(interface: Interface | None, family: int) -> tuple[Address, ...]:
+    """The interface's addresses that can be seen from outside it, sorted."""
+    if interface is None:
+        return ()
+    own = {each.ip for each in interface.addresses if each.version == family and not each.ip.is_link_local}
+    return tuple(sorted(own, key=int))
+
+
+def _answers(family: int, sources: dict[int, tuple[Address, ...]]) -> Iterable[RoutingRule]:
+    yield RoutingRule(
+        family=family,
+        priority=PRIORITY_HOUSE,
+        table=MAIN_TABLE,
+        suppress_prefixlength=_LONGEST_DISGUISED_DEFAULT,
+        why="the LAN and every other network that the main table knows by name is reached directly",
+    )
+    # The rules by mark stand even while a line has no route: so its answers are refused, not diverted,
+    # also when it goes away while the daemon is dead.
+    for table, mark, line in _LINES:
+        yield from _or_not_at_all(
+            RoutingRule(
+                family=family,
+                priority=PRIORITY_MARK,
+                table=table,
+                mark=mark,
+                why=f"what belongs to a connection or a probe of the {line} line leaves by it",
+            ),
+            line,
+            priority=PRIORITY_MARK_ONLY,
+        )
+    for table, _, line in _LINES:
+        for address in sources[table]:
+            yield from _or_not_at_all(
+                RoutingRule(
+                    family=family,
+                    priority=PRIORITY_SOURCE,
+                    table=table,
+                    source=ip_network(address),
+                    why=f"what the Pi sends from its address on the {line} line leaves by it",
+                ),
+                line,
+                priority=PRIORITY_SOURCE_ONLY,
+            )
+
+
+def _or_not_at_all(rule: RoutingRule, line: UplinkName, *, priority: int) -> Iterable[RoutingRule]:
+    yield rule
+    yield replace(rule, priority=priority, table=None, why=f"or not at all: the {line} line has no route")
+
+
+def _new_flows(family: int, *, mobile: bool, active: UplinkName | None) -> Iterable[RoutingRule]:
+    if not mobile:
+        return
+    yield RoutingRule(
+        family=family,
+        priority=PRIORITY_SPECIFIC,
+        table=MAIN_TABLE,
+        suppress_prefixlength=0,
+        why="new flows obey every route of the main table but its default route",
+    )
+    if active is UplinkName.CELLULAR:
+        yield RoutingRule(
+            family=family,
+            priority=PRIORITY_ACTIVE,
+            table=CELLULAR_TABLE,
+            why="the cellular line is active: new flows take it",
+        )
+    yield RoutingRule(
+        family=family,
+        priority=PRIORITY_LAST_RESORT,
+        table=CELLULAR_TABLE,
+        why="where the main table knows no way, the cellular line is one, even while the daemon is dead",
+    )

@@ -1,0 +1,277 @@
+"""Route intents, as the ``ip`` lines that would recreate them."""
+
+from ipaddress import ip_address, ip_interface
+from textwrap import dedent
+
+import pytest
+
+from failberry.config import PPP_INTERFACE, Config, Lan, Mode, Wired
+from failberry.core.facts import DefaultRoute, Interface, NetworkFacts, Session
+from failberry.core.intent import RouteIntent, RoutingRule, render
+from failberry.core.routing import route_intent
+from failberry.core.snapshot import UplinkName
+
+STANDBY = Config(mode=Mode.STANDBY_GATEWAY, wired=Wired(interface="eth0"))
+ROUTER = Config(mode=Mode.DUAL_WAN_ROUTER, wired=Wired(interface="wan0"), lan=Lan(interface="lan0"))
+PPP = Session(pid=1, tty="/dev/ttyUSB2", interface=PPP_INTERFACE, local=ip_address("100.72.3.4"))
+
+
+def nic(name, *addresses, up=True):
+    addresses = tuple(ip_interface(each) for each in addresses)
+    return Interface(index=1, name=name, up=up, carrier=up, addresses=addresses)
+
+
+def facts(*interfaces, defaults=()):
+    routes = []
+    for interface, gateway, metric in defaults:
+        hop = ip_address(gateway)
+        routes.append(DefaultRoute(interface=interface, gateway=hop, metric=metric, family=hop.version))
+    return NetworkFacts(interfaces=interfaces, defaults=tuple(routes))
+
+
+LOOPBACK = nic("lo", "127.0.0.1/8")
+MOBILE = nic(PPP_INTERFACE, "100.72.3.4/32")
+LAN = nic("lan0", "192.168.7.1/24")
+BESIDE_THE_ROUTER = nic("eth0", "192.168.1.50/24", "169.254.8.1/16")
+WAN = nic("wan0", "203.0.113.9/24")
+TO_THE_ROUTER = (("eth0", "192.168.1.1", 1024), ("eth0", "192.168.1.2", 100), ("wlan0", "192.168.9.1", 50))
+TO_THE_PROVIDER = (("wan0", "203.0.113.1", 100),)
+
+MARKS = """\
+ip -4 rule add priority 20100 lookup 254 suppress_prefixlength 7 protocol 251
+ip -4 rule add priority 20200 fwmark 0xfb10000/0xfff0000 lookup 2510 protocol 251
+ip -4 rule add priority 20200 fwmark 0xfb20000/0xfff0000 lookup 2511 protocol 251
+ip -4 rule add priority 20300 fwmark 0xfb10000/0xfff0000 unreachable protocol 251
+ip -4 rule add priority 20300 fwmark 0xfb20000/0xfff0000 unreachable protocol 251
+"""
+
+STANDBY_BOTH = """\
+ip -4 route add default dev fbppp0 table 2511 proto 251
+ip -4 route add default via 192.168.1.2 dev eth0 onlink table 2510 proto 251
+ip -4 rule add priority 20100 lookup 254 suppress_prefixlength 7 protocol 251
+ip -4 rule add priority 20200 fwmark 0xfb10000/0xfff0000 lookup 2510 protocol 251
+ip -4 rule add priority 20200 fwmark 0xfb20000/0xfff0000 lookup 2511 protocol 251
+ip -4 rule add priority 20300 fwmark 0xfb10000/0xfff0000 unreachable protocol 251
+ip -4 rule add priority 20300 fwmark 0xfb20000/0xfff0000 unreachable protocol 251
+ip -4 rule add priority 20400 from 192.168.1.50/32 lookup 2510 protocol 251
+ip -4 rule add priority 20400 from 100.72.3.4/32 lookup 2511 protocol 251
+ip -4 rule add priority 20500 from 192.168.1.50/32 unreachable protocol 251
+ip -4 rule add priority 20500 from 100.72.3.4/32 unreachable protocol 251
+ip -4 rule add priority 20600 lookup 254 suppress_prefixlength 0 protocol 251
+ip -4 rule add priority 20700 lookup 2511 protocol 251
+ip -4 rule add priority 32800 lookup 2511 protocol 251
+"""
+
+STANDBY_WIRED_ONLY = """\
+ip -4 route add default via 192.168.1.2 dev eth0 onlink table 2510 proto 251
+ip -4 rule add priority 20100 lookup 254 suppress_prefixlength 7 protocol 251
+ip -4 rule add priority 20200 fwmark 0xfb10000/0xfff0000 lookup 2510 protocol 251
+ip -4 rule add priority 20200 fwmark 0xfb20000/0xfff0000 lookup 2511 protocol 251
+ip -4 rule add priority 20300 fwmark 0xfb10000/0xfff0000 unreachable protocol 251
+ip -4 rule add priority 20300 fwmark 0xfb20000/0xfff0000 unreachable protocol 251
+ip -4 rule add priority 20400 from 192.168.1.50/32 lookup 2510 protocol 251
+ip -4 rule add priority 20500 from 192.168.1.50/32 unreachable protocol 251
+"""
+
+STANDBY_CELLULAR_ONLY = """\
+ip -4 route add default dev fbppp0 table 2511 proto 251
+ip -4 rule add priority 20100 lookup 254 suppress_prefixlength 7 protocol 251
+ip -4 rule add priority 20200 fwmark 0xfb10000/0xfff0000 lookup 2510 protocol 251
+ip -4 rule add priority 20200 fwmark 0xfb20000/0xfff0000 lookup 2511 protocol 251
+ip -4 rule add priority 20300 fwmark 0xfb10000/0xfff0000 unreachable protocol 251
+ip -4 rule add priority 20300 fwmark 0xfb20000/0xfff0000 unreachable protocol 251
+ip -4 rule add priority 20400 from 192.168.1.50/32 lookup 2510 protocol 251
+ip -4 rule add priority 20400 from 100.72.3.4/32 lookup 2511 protocol 251
+ip -4 rule add priority 20500 from 192.168.1.50/32 unreachable protocol 251
+ip -4 rule add priority 20500 from 100.72.3.4/32 unreachable protocol 251
+ip -4 rule add priority 20600 lookup 254 suppress_prefixlength 0 protocol 251
+ip -4 rule add priority 20700 lookup 2511 protocol 251
+ip -4 rule add priority 32800 lookup 2511 protocol 251
+"""
+
+ROUTER_BOTH = """\
+ip -4 route add default dev fbppp0 table 2511 proto 251
+ip -4 route add default via 203.0.113.1 dev wan0 onlink table 2510 proto 251
+ip -4 rule add priority 20100 lookup 254 suppress_prefixlength 7 protocol 251
+ip -4 rule add priority 20200 fwmark 0xfb10000/0xfff0000 lookup 2510 protocol 251
+ip -4 rule add priority 20200 fwmark 0xfb20000/0xfff0000 lookup 2511 protocol 251
+ip -4 rule add priority 20300 fwmark 0xfb10000/0xfff0000 unreachable protocol 251
+ip -4 rule add priority 20300 fwmark 0xfb20000/0xfff0000 unreachable protocol 251
+ip -4 rule add priority 20400 from 203.0.113.9/32 lookup 2510 protocol 251
+ip -4 rule add priority 20400 from 100.72.3.4/32 lookup 2511 protocol 251
+ip -4 rule add priority 20500 from 203.0.113.9/32 unreachable protocol 251
+ip -4 rule add priority 20500 from 100.72.3.4/32 unreachable protocol 251
+ip -4 rule add priority 20600 lookup 254 suppress_prefixlength 0 protocol 251
+ip -4 rule add priority 32800 lookup 2511 protocol 251
+"""
+
+ROUTER_WIRED_ONLY = """\
+ip -4 route add default via 203.0.113.1 dev wan0 onlink table 2510 proto 251
+ip -4 rule add priority 20100 lookup 254 suppress_prefixlength 7 protocol 251
+ip -4 rule add priority 20200 fwmark 0xfb10000/0xfff0000 lookup 2510 protocol 251
+ip -4 rule add priority 20200 fwmark 0xfb20000/0xfff0000 lookup 2511 protocol 251
+ip -4 rule add priority 20300 fwmark 0xfb10000/0xfff0000 unreachable protocol 251
+ip -4 rule add priority 20300 fwmark 0xfb20000/0xfff0000 unreachable protocol 251
+ip -4 rule add priority 20400 from 203.0.113.9/32 lookup 2510 protocol 251
+ip -4 rule add priority 20500 from 203.0.113.9/32 unreachable protocol 251
+"""
+
+ROUTER_CELLULAR_ONLY = """\
+ip -4 route add default dev fbppp0 table 2511 proto 251
+ip -4 rule add priority 20100 lookup 254 suppress_prefixlength 7 protocol 251
+ip -4 rule add priority 20200 fwmark 0xfb10000/0xfff0000 lookup 2510 protocol 251
+ip -4 rule add priority 20200 fwmark 0xfb20000/0xfff0000 lookup 2511 protocol 251
+ip -4 rule add priority 20300 fwmark 0xfb10000/0xfff0000 unreachable protocol 251
+ip -4 rule add priority 20300 fwmark 0xfb20000/0xfff0000 unreachable protocol 251
+ip -4 rule add priority 20400 from 100.72.3.4/32 lookup 2511 protocol 251
+ip -4 rule add priority 20500 from 100.72.3.4/32 unreachable protocol 251
+ip -4 rule add priority 20600 lookup 254 suppress_prefixlength 0 protocol 251
+ip -4 rule add priority 20700 lookup 2511 protocol 251
+ip -4 rule add priority 32800 lookup 2511 protocol 251
+"""
+
+CABLE_WITHOUT_GATEWAY = facts(LOOPBACK, BESIDE_THE_ROUTER, MOBILE)
+
+
+@pytest.mark.parametrize(
+    ("config", "network", "session", "active", "lines"),
+    [
+        pytest.param(
+            STANDBY,
+            facts(LOOPBACK, BESIDE_THE_ROUTER, MOBILE, defaults=TO_THE_ROUTER),
+            PPP,
+            UplinkName.CELLULAR,
+            STANDBY_BOTH,
+            id="standby-gateway, both lines",
+        ),
+        pytest.param(
+            STANDBY,
+            facts(LOOPBACK, BESIDE_THE_ROUTER, defaults=TO_THE_ROUTER),
+            None,
+            UplinkName.WIRED,
+            STANDBY_WIRED_ONLY,
+            id="standby-gateway, only wired",
+        ),
+        pytest.param(
+            STANDBY,
+            CABLE_WITHOUT_GATEWAY,
+            PPP,
+            UplinkName.CELLULAR,
+            STANDBY_CELLULAR_ONLY,
+            id="standby-gateway, only cellular: the address stays, the gateway is gone",
+        ),
+        pytest.param(STANDBY, facts(LOOPBACK), None, None, MARKS, id="standby-gateway, no line"),
+        pytest.param(
+            ROUTER,
+            facts(LOOPBACK, LAN, WAN, MOBILE, defaults=TO_THE_PROVIDER),
+            PPP,
+            UplinkName.WIRED,
+            ROUTER_BOTH,
+            id="dual-wan-router, both lines",
+        ),
+        pytest.param(
+            ROUTER,
+            facts(LOOPBACK, LAN, WAN, defaults=TO_THE_PROVIDER),
+            None,
+            UplinkName.WIRED,
+            ROUTER_WIRED_ONLY,
+            id="dual-wan-router, only wired",
+        ),
+        pytest.param(
+            ROUTER,
+            facts(LOOPBACK, LAN, nic("wan0", up=False), MOBILE),
+            PPP,
+            UplinkName.CELLULAR,
+            ROUTER_CELLULAR_ONLY,
+            id="dual-wan-router, only cellular",
+        ),
+        pytest.param(ROUTER, facts(LOOPBACK, LAN), None, None, MARKS, id="dual-wan-router, no line"),
+    ],
+)
+def test_ipv4(config, network, session, active, lines):
+    assert render(route_intent(config, network, session, active)) == lines
+
+
+def six(intent: RouteIntent) -> str:
+    return "".join(line for line in render(intent).splitlines(keepends=True) if line.startswith("ip -6"))
+
+
+def test_ipv6_on_both_lines_each_address_of_its_own_and_none_that_is_link_local():
+    wan = nic("wan0", "2001:db8:1::9/64", "2001:db8:1::abcd/64", "fe80::9/64")
+    mobile = nic(PPP_INTERFACE, "fe80::1/10", "2001:db8:2::5/64")
+    network = facts(LOOPBACK, LAN, wan, mobile, defaults=(("wan0", "fe80::1", 1024),))
+    assert six(route_intent(ROUTER, network, PPP, UplinkName.CELLULAR)) == dedent("""\
+        ip -6 route add default dev fbppp0 table 2511 proto 251
+        ip -6 route add default via fe80::1 dev wan0 onlink table 2510 proto 251
+        ip -6 rule add priority 20100 lookup 254 suppress_prefixlength 7 protocol 251
+        ip -6 rule add priority 20200 fwmark 0xfb10000/0xfff0000 lookup 2510 protocol 251
+        ip -6 rule add priority 20200 fwmark 0xfb20000/0xfff0000 lookup 2511 protocol 251
+        ip -6 rule add priority 20300 fwmark 0xfb10000/0xfff0000 unreachable protocol 251
+        ip -6 rule add priority 20300 fwmark 0xfb20000/0xfff0000 unreachable protocol 251
+        ip -6 rule add priority 20400 from 2001:db8:1::9/128 lookup 2510 protocol 251
+        ip -6 rule add priority 20400 from 2001:db8:1::abcd/128 lookup 2510 protocol 251
+        ip -6 rule add priority 20400 from 2001:db8:2::5/128 lookup 2511 protocol 251
+        ip -6 rule add priority 20500 from 2001:db8:1::9/128 unreachable protocol 251
+        ip -6 rule add priority 20500 from 2001:db8:1::abcd/128 unreachable protocol 251
+        ip -6 rule add priority 20500 from 2001:db8:2::5/128 unreachable protocol 251
+        ip -6 rule add priority 20600 lookup 254 suppress_prefixlength 0 protocol 251
+        ip -6 rule add priority 20700 lookup 2511 protocol 251
+        ip -6 rule add priority 32800 lookup 2511 protocol 251
+    """)
+
+
+def test_ipv6_stays_on_the_wired_line_where_the_mobile_line_has_none():
+    eth0 = nic("eth0", "192.168.1.50/24", "2001:db8:1::50/64", "fe80::50/64")
+    mobile = nic(PPP_INTERFACE, "100.72.3.4/32", "fe80::1/10")
+    network = facts(LOOPBACK, eth0, mobile, defaults=(*TO_THE_ROUTER, ("eth0", "fe80::1", 1024)))
+    assert six(route_intent(STANDBY, network, PPP, UplinkName.CELLULAR)) == dedent("""\
+        ip -6 route add default via fe80::1 dev eth0 onlink table 2510 proto 251
+        ip -6 rule add priority 20100 lookup 254 suppress_prefixlength 7 protocol 251
+        ip -6 rule add priority 20200 fwmark 0xfb10000/0xfff0000 lookup 2510 protocol 251
+        ip -6 rule add priority 20200 fwmark 0xfb20000/0xfff0000 lookup 2511 protocol 251
+        ip -6 rule add priority 20300 fwmark 0xfb10000/0xfff0000 unreachable protocol 251
+        ip -6 rule add priority 20300 fwmark 0xfb20000/0xfff0000 unreachable protocol 251
+        ip -6 rule add priority 20400 from 2001:db8:1::50/128 lookup 2510 protocol 251
+        ip -6 rule add priority 20500 from 2001:db8:1::50/128 unreachable protocol 251
+    """)
+
+
+def test_an_ipv4_route_may_have_an_ipv6_gateway():
+    default = DefaultRoute(interface="wan0", gateway=ip_address("fe80::1"), metric=0, family=4)
+    network = NetworkFacts(interfaces=(WAN,), defaults=(default,))
+    first = render(route_intent(ROUTER, network, None, UplinkName.WIRED)).splitlines()[0]
+    assert first == "ip -4 route add default via inet6 fe80::1 dev wan0 onlink table 2510 proto 251"
+
+
+def test_a_failover_is_one_rule():
+    network = facts(LOOPBACK, LAN, WAN, MOBILE, defaults=TO_THE_PROVIDER)
+    wired = route_intent(ROUTER, network, PPP, UplinkName.WIRED)
+    cellular = route_intent(ROUTER, network, PPP, UplinkName.CELLULAR)
+    assert wired.routes == cellular.routes
+    assert [rule.command() for rule in set(cellular.rules) ^ set(wired.rules)] == [
+        "ip -4 rule add priority 20700 lookup 2511 protocol 251"
+    ]
+
+
+@pytest.mark.parametrize("mobile", [nic(PPP_INTERFACE, "100.72.3.4/32", up=False), nic(PPP_INTERFACE)])
+def test_an_interface_that_is_not_ready_gets_no_route_whatever_is_active(mobile):
+    intent = route_intent(STANDBY, facts(LOOPBACK, mobile), PPP, UplinkName.CELLULAR)
+    assert not intent.routes
+    assert all(rule.table != 2511 or rule.mark or rule.source for rule in intent.rules)
+
+
+def test_every_rule_says_why_and_what_is_looked_up_is_refused_behind_it():
+    network = facts(LOOPBACK, LAN, WAN, MOBILE, defaults=TO_THE_PROVIDER)
+    rules = route_intent(ROUTER, network, PPP, UplinkName.CELLULAR).rules
+    assert all(rule.why for rule in rules)
+    bound = [rule for rule in rules if rule.mark or rule.source]
+    for rule in bound:
+        pair = [each for each in bound if (each.mark, each.source) == (rule.mark, rule.source)]
+        assert [each.table is None for each in sorted(pair, key=lambda each: each.priority)] == [False, True]
+
+
+def test_the_reason_is_no_drift():
+    rule = RoutingRule(family=4, priority=20700, table=2511, why="active")
+    same = RoutingRule(family=4, priority=20700, table=2511)
+    assert RouteIntent(rules=(rule,)).matches(RouteIntent(rules=(same,)))
+    assert not RouteIntent(rules=(rule,)).matches(RouteIntent())
