@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from failberry.at import commands
 from failberry.at.quirks import quirk_for
-from failberry.core.actions import LocateModem, OpenPorts, PulseDtr, ReleaseDialPort, SendBytes, StartSession, StopSession
+from failberry.core.actions import (
+    LocateModem,
+    OpenPorts,
+    PulseDtr,
+    ReleaseDialPort,
+    SendBytes,
+    StartSession,
+    StopSession,
+)
 from failberry.core.ask import Dialog, query, send
 from failberry.core.causes import Cause, Remedy, cause_of_dial, cause_of_result
 from failberry.core.dialogue import Wait

@@ -41,15 +41,15 @@ def _round(desk: Desk, *, ask_identity: bool) -> Dialog[bool]:
     if result is None:
         return False
     if signal is not None:
-        known.signal.dbm = signal.dbm
+        known.signal.dbm = None if signal.rssi is None else round(signal.rssi)
         known.signal.heard = desk.now
     yield from send(commands.SET_OPERATOR_FORMAT, _STATUS)
     operator, _ = yield from query(commands.QUERY_OPERATOR, _STATUS)
     if operator is not None:
         known.signal.operator = operator.name or None
         known.signal.technology = operator.technology or known.signal.technology
-    for command in (commands.QUERY_GPRS_REGISTRATION, commands.QUERY_EPS_REGISTRATION):
-        told, _ = yield from query(command, _STATUS)
+    for question in (commands.QUERY_GPRS_REGISTRATION, commands.QUERY_EPS_REGISTRATION):
+        told, _ = yield from query(question, _STATUS)
         if told is not None:
             known.signal.registration = told
             break

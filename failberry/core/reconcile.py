@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
+from failberry.core.snapshot import KernelState
+
 T = TypeVar("T")
 
 MIN_GAP = 1.0
@@ -28,11 +30,11 @@ class Reconciler(Generic[T]):
         self._retry = FIRST_RETRY
 
     @property
-    def state(self) -> str:
-        """``ok``, ``pending`` or ``failed``."""
+    def state(self) -> KernelState:
+        """Whether the kernel holds the wish."""
         if self.problem is not None:
-            return "failed"
-        return "ok" if self.settled else "pending"
+            return KernelState.FAILED
+        return KernelState.OK if self.settled else KernelState.PENDING
 
     @property
     def deadline(self) -> float | None:

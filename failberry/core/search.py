@@ -74,7 +74,14 @@ def search(desk: Desk) -> Dialog[Outcome]:
 def ask_registration(desk: Desk) -> Dialog[Registration | None]:
     """Ask the domains that carry data, packet-switched before EPS; the best answer counts."""
     best: Registration | None = None
-    for command in (commands.QUERY_GPRS_REGISTRATION, commands.QUERY_EPS_REGISTRATION):
+    for command in (
+        commands.QUERY_GPRS_REGISTRATION,
+        commands.QUERY_EPS_REGISTRATION,
+        # Circuit-switched says little about data: asked only where nothing else is answered.
+        commands.QUERY_REGISTRATION,
+    ):
+        if command is commands.QUERY_REGISTRATION and best is not None:
+            break
         told, _ = yield from query(command)
         if told is None:
             continue

@@ -92,8 +92,9 @@ class ModemView:
     advice: str
     """What a person should do; empty: nothing."""
     next: str
-    """What will be tried next, in words; empty: nothing is pending."""
+    """What will be tried next, in words without the time; empty: nothing is pending."""
     next_in: float | None
+    """Seconds until then, where that is known."""
     usb_path: str | None
     product: str | None
     dial_tty: str | None
@@ -144,7 +145,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """All of it."""
+    """How the appliance is: its lines, its modem, the kernel, and what needs attention."""
 
     version: int = SNAPSHOT_VERSION
     failberry: str

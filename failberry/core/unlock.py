@@ -24,14 +24,15 @@ _FORGET = "`failberryctl modem forget-pin`"
 def sim_outcome(desk: Desk, state: SimState) -> Dialog[Outcome]:
     """Say where a SIM in this state leads."""
     match state:
-        case SimState.READY:
+        case SimState.READY | SimState.SIM_PIN2 | SimState.SIM_PUK2:
+            # PIN2 guards the SIM's fixed dialling numbers only; data needs none.
             radio, _ = yield from query(commands.QUERY_FUNCTION)
             if radio is not None and radio.level != 1:
                 return Next(state=ModemState.DISABLED, why="the SIM is ready, the radio is off")
             return Next(state=ModemState.ENABLED, why="the SIM is ready")
         case SimState.SIM_PIN:
             return Next(state=ModemState.LOCKED, why="the SIM asks for its PIN")
-        case SimState.SIM_PUK | SimState.SIM_PUK2:
+        case SimState.SIM_PUK:
             advice = "Put the SIM into a telephone and enter the PUK there. Failberry never sends a PUK."
             return _human("the SIM is blocked and asks for its PUK", advice, state)
         case _:
