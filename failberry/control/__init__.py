@@ -1,0 +1,15 @@
+"""What others talk to: a Varlink socket that serves one document and takes a few requests.
+
+* :mod:`~failberry.control.framing` cuts bytes into messages; :mod:`~failberry.control.varlink` gives
+  them meaning.  Pure.
+* :mod:`~failberry.control.document` is the snapshot as JSON, and the JSON schema of it.  Pure.
+* :mod:`~failberry.control.service` answers calls; :mod:`~failberry.control.server` is the socket.
+"""
+
+SOCKET = "/run/failberry/control"
+"""Where the daemon listens."""
+
+GROUP = "failberry"
+"""Who may read the status."""
+
+INTERFACE = "io.failberry.Appliance"

@@ -1,0 +1,202 @@
+"""What the daemon answers: each Varlink call becomes a question to the appliance.
+
+No socket in here.  The daemon gives an :class:`Appliance`; :class:`Service` yields the replies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from failberry import __version__
+from failberry.control import INTERFACE
+from failberry.control.document import Json, encode, without_ages
+from failberry.control.varlink import (
+    SERVICE_INTERFACE,
+    Call,
+    CallError,
+    Message,
+    expected_more,
+    interface_not_found,
+    invalid_parameter,
+    method_not_found,
+    permission_denied,
+    reply,
+)
+from failberry.core.snapshot import SNAPSHOT_VERSION, Snapshot
+from failberry.errors import ConfigError
+
+WATCH_GAP = 0.5
+"""Seconds between two reports to a watcher: changes that come faster are told together."""
+WATCH_EVERY = 5.0
+"""Seconds after which a watcher is told that nothing changed, so that silence means trouble."""
+
+
+class Appliance(Protocol):
+    """What the daemon lends to its callers."""
+
+    async def status(self) -> Snapshot:
+        """How things are now."""
+
+    async def configuration(self) -> tuple[str, tuple[str, ...]]:
+        """The configuration in force as TOML without secrets, and what is odd about it."""
+
+    async def reload(self) -> None:
+        """Read the configuration again; raises :class:`ConfigError`, and then nothing has changed."""
+
+    async def redial(self) -> None:
+        """Hang up and dial, now."""
+
+    async def forget_pin(self) -> None:
+        """Forget which PINs were refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Method:
+    answer: Callable[[Mapping[str, Any]], Awaitable[Message]]
+    takes: frozenset[str] = frozenset()
+    changes: bool = False
+    """Changes something: for trusted callers only."""
+
+
+class Service:
+    """Answers calls; holds no state but who is watching."""
+
+    def __init__(self, appliance: Appliance) -> None:
+        self._appliance = appliance
+        self._watchers: set[asyncio.Event] = set()
+        self._methods = {
+            f"{SERVICE_INTERFACE}.GetInfo": _Method(answer=self._info),
+            f"{SERVICE_INTERFACE}.GetInterfaceDescription": _Method(
+                answer=self._description, takes=frozenset({"interface"})
+            ),
+            f"{INTERFACE}.GetStatus": _Method(answer=self._status),
+            f"{INTERFACE}.GetVersion": _Method(answer=self._version),
+            f"{INTERFACE}.ShowConfig": _Method(answer=self._configuration),
+            f"{INTERFACE}.Reload": _Method(answer=self._reload, changes=True),
+            f"{INTERFACE}.Redial": _Method(answer=self._redial, changes=True),
+            f"{INTERFACE}.ForgetPin": _Method(answer=self._forget_pin, changes=True),
+        }
+
+    def changed(self) -> None:
+        """Something may have changed: wake the watchers.  Cheap; the engine calls it after every turn."""
+        for watcher in self._watchers:
+            watcher.set()
+
+    def changes(self, call: Call) -> bool:
+        """Whether this call is one that changes something."""
+        method = self._methods.get(call.method)
+        return method is not None and method.changes
+
+    async def replies(self, call: Call, *, trusted: bool) -> AsyncGenerator[Message, None]:
+        """Yield one reply or error, or for ``Watch`` one after the other for ever.
+
+        ``trusted`` callers may change things.
+        """
+        try:
+            if call.method == f"{INTERFACE}.Watch":
+                # Closed with us: Python leaves an inner generator to the garbage collector.
+                async with contextlib.aclosing(self._watch(call)) as statuses:
+                    async for status in statuses:
+                        yield reply({"status": status}, continues=True)
+            else:
+                yield reply(await self._answer(call, trusted=trusted))
+        except CallError as error:
+            yield error.reply()
+
+    async def _answer(self, call: Call, *, trusted: bool) -> Message:
+        method = self._methods.get(call.method)
+        if method is None:
+            known = call.interface in (SERVICE_INTERFACE, INTERFACE)
+            raise method_not_found(call.method) if known else interface_not_found(call.interface)
+        _refuse_others(call, method.takes)
+        if method.changes and not trusted:
+            raise permission_denied()
+        return await method.answer(call.parameters)
+
+    async def _watch(self, call: Call) -> AsyncGenerator[Json, None]:
+        _refuse_others(call, frozenset())
+        if not call.more or call.oneway:
+            raise expected_more()
+        clock = asyncio.get_running_loop().time
+        watcher = asyncio.Event()
+        self._watchers.add(watcher)
+        try:
+            told, due = None, clock()
+            while True:
+                watcher.clear()
+                status = encode(await self._appliance.status())
+                face = without_ages(status)
+                if face != told or clock() >= due:
+                    yield status
+                    told, due = face, clock() + WATCH_EVERY
+                await asyncio.sleep(WATCH_GAP)
+                await _set_or_due(watcher, due)
+        finally:
+            self._watchers.discard(watcher)
+
+    async def _info(self, _: Mapping[str, Any]) -> Message:
+        return {
+            "vendor": "Failberry",
+            "product": "failberryd",
+            "version": __version__,
+            "url": "file:///usr/share/doc/failberry/",
+            "interfaces": [SERVICE_INTERFACE, INTERFACE],
+        }
+
+    async def _description(self, parameters: Mapping[str, Any]) -> Message:
+        match parameters.get("interface"):
+            case str(name) if name in (SERVICE_INTERFACE, INTERFACE):
+                return {"description": description(name)}
+            case str(name):
+                raise interface_not_found(name)
+            case _:
+                raise invalid_parameter("interface")
+
+    async def _status(self, _: Mapping[str, Any]) -> Message:
+        return {"status": encode(await self._appliance.status())}
+
+    async def _version(self, _: Mapping[str, Any]) -> Message:
+        return {"failberry": __version__, "document": SNAPSHOT_VERSION}
+
+    async def _configuration(self, _: Mapping[str, Any]) -> Message:
+        toml, warnings = await self._appliance.configuration()
+        return {"toml": toml, "warnings": list(warnings)}
+
+    async def _reload(self, _: Mapping[str, Any]) -> Message:
+        try:
+            await self._appliance.reload()
+        except ConfigError as error:
+            problems = encode(error.problems)
+            raise CallError(f"{INTERFACE}.ConfigInvalid", path=error.path, problems=problems) from None
+        return {}
+
+    async def _redial(self, _: Mapping[str, Any]) -> Message:
+        await self._appliance.redial()
+        return {}
+
+    async def _forget_pin(self, _: Mapping[str, Any]) -> Message:
+        await self._appliance.forget_pin()
+        return {}
+
+
+def description(interface: str) -> str:
+    """Return the text of one of our interfaces."""
+    return Path(__file__).with_name(f"{interface}.varlink").read_text(encoding="utf-8")
+
+
+def _refuse_others(call: Call, takes: frozenset[str]) -> None:
+    if unknown := sorted(call.parameters.keys() - takes):
+        raise invalid_parameter(unknown[0])
+
+
+async def _set_or_due(watcher: asyncio.Event, due: float) -> None:
+    try:
+        async with asyncio.timeout_at(due):
+            await watcher.wait()
+    except TimeoutError:
+        pass

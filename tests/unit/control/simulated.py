@@ -1,0 +1,105 @@
+"""An appliance without a daemon, on a real socket."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from failberry.control.server import ControlServer, listen
+from failberry.control.service import Service
+from failberry.core.snapshot import Snapshot
+from failberry.errors import ConfigError
+from tests.unit.ctl.scenarios import ALL_WELL
+
+DEADLINE = 10.0
+"""Seconds after which a test that waits has failed."""
+
+
+@dataclass
+class SimulatedAppliance:
+    """Remembers what it was asked for; ``faults`` is what the next reload finds."""
+
+    snapshot: Snapshot = ALL_WELL
+    toml: str = 'mode = "standby-gateway"\n'
+    warnings: tuple[str, ...] = ()
+    faults: ConfigError | None = None
+    asked: list[str] = field(default_factory=list)
+
+    async def status(self) -> Snapshot:
+        return self.snapshot
+
+    async def configuration(self) -> tuple[str, tuple[str, ...]]:
+        return self.toml, self.warnings
+
+    async def reload(self) -> None:
+        if self.faults is not None:
+            raise self.faults
+        self.asked.append("reload")
+
+    async def redial(self) -> None:
+        self.asked.append("redial")
+
+    async def forget_pin(self) -> None:
+        self.asked.append("forget_pin")
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    path: Path, appliance: SimulatedAppliance, *, trusted: frozenset[int] | None = None
+) -> AsyncIterator[Service]:
+    """A real server on a real socket at ``path``."""
+    service = Service(appliance)
+    async with asyncio.timeout(DEADLINE):
+        server = asyncio.create_task(ControlServer(service, trusted=trusted).serve(listen(str(path))))
+        try:
+            yield service
+        finally:
+            server.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await server
+
+
+class Client:
+    """A caller that can do everything right or wrong."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    async def connect(cls, path: Path) -> "Client":
+        return cls(*await asyncio.open_unix_connection(str(path), limit=1 << 24))
+
+    def send(self, method: str, **members: Any) -> None:
+        self.writer.write(json.dumps({"method": method, **members}).encode() + b"\0")
+
+    async def receive(self) -> dict[str, Any]:
+        reply: dict[str, Any] = json.loads((await self.reader.readuntil(b"\0"))[:-1])
+        return reply
+
+    async def call(self, method: str, **members: Any) -> dict[str, Any]:
+        self.send(method, **members)
+        return await self.receive()
+
+    async def closed(self) -> bool:
+        """Wait until the server hangs up."""
+        with contextlib.suppress(ConnectionError):
+            while await self.reader.read(1 << 16):
+                pass
+        return True
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+def run(scenario: Callable[[], Any]) -> None:
+    """Run an asynchronous test with a deadline."""
+
+    async def limited() -> None:
+        async with asyncio.timeout(DEADLINE):
+            await scenario()
+
+    asyncio.run(limited())

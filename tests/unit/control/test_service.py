@@ -1,0 +1,200 @@
+"""Each call and its answer, without a socket."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from failberry import __version__
+from failberry.control import service as service_module
+from failberry.control.document import encode
+from failberry.control.framing import MessageError
+from failberry.control.service import Service
+from failberry.control.varlink import Call, parse_call
+from failberry.errors import ConfigError, Problem
+from tests.unit.control.simulated import SimulatedAppliance, run
+from tests.unit.ctl.scenarios import ALL_WELL, DIALLING
+
+OURS = "io.failberry.Appliance"
+STANDARD = "org.varlink.service"
+
+
+def answer(appliance: SimulatedAppliance, method: str, *, trusted: bool = True, **parameters: Any) -> Any:
+    async def ask() -> list[dict[str, Any]]:
+        call = Call(method=method, parameters=parameters)
+        return [each async for each in Service(appliance).replies(call, trusted=trusted)]
+
+    (reply,) = asyncio.run(ask())
+    return reply
+
+
+def test_the_service_introduces_itself() -> None:
+    told = answer(SimulatedAppliance(), f"{STANDARD}.GetInfo")["parameters"]
+    assert told.keys() == {"vendor", "product", "version", "url", "interfaces"}
+    assert told["version"] == __version__
+    for interface in told["interfaces"]:
+        text = answer(SimulatedAppliance(), f"{STANDARD}.GetInterfaceDescription", interface=interface)
+        assert f"\ninterface {interface}\n" in text["parameters"]["description"]
+
+
+def test_every_method_of_the_interface_is_there_and_none_besides() -> None:
+    text = service_module.description(OURS)
+    declared = {
+        f"{OURS}.{line.split()[1].split('(')[0]}" for line in text.splitlines() if line.startswith("method ")
+    }
+    table = {name for name in Service(SimulatedAppliance())._methods if name.startswith(OURS)}
+    assert declared == table | {f"{OURS}.Watch"}
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters", "error", "named"),
+    [
+        (f"{OURS}.Explode", {}, "MethodNotFound", {"method": f"{OURS}.Explode"}),
+        ("com.example.Other.Ping", {}, "InterfaceNotFound", {"interface": "com.example.Other"}),
+        ("Ping", {}, "InterfaceNotFound", {"interface": ""}),
+        (f"{OURS}.GetStatus", {"verbose": True}, "InvalidParameter", {"parameter": "verbose"}),
+        (f"{OURS}.Watch", {"verbose": True}, "InvalidParameter", {"parameter": "verbose"}),
+        (f"{STANDARD}.GetInterfaceDescription", {}, "InvalidParameter", {"parameter": "interface"}),
+        (
+            f"{STANDARD}.GetInterfaceDescription",
+            {"interface": 7},
+            "InvalidParameter",
+            {"parameter": "interface"},
+        ),
+        (
+            f"{STANDARD}.GetInterfaceDescription",
+            {"interface": "a.b"},
+            "InterfaceNotFound",
+            {"interface": "a.b"},
+        ),
+        (f"{OURS}.Watch", {}, "ExpectedMore", {}),
+    ],
+)
+def test_wrong_calls_get_the_standard_errors(
+    method: str, parameters: dict[str, Any], error: str, named: dict[str, str]
+) -> None:
+    told = answer(SimulatedAppliance(), method, **parameters)
+    assert told == {"error": f"{STANDARD}.{error}", "parameters": named}
+
+
+def test_reading() -> None:
+    appliance = SimulatedAppliance(warnings=("wired.interface: there is no eth7",))
+    assert answer(appliance, f"{OURS}.GetStatus") == {"parameters": {"status": encode(ALL_WELL)}}
+    assert answer(appliance, f"{OURS}.GetVersion")["parameters"] == {"failberry": __version__, "document": 1}
+    assert answer(appliance, f"{OURS}.ShowConfig")["parameters"] == {
+        "toml": appliance.toml,
+        "warnings": ["wired.interface: there is no eth7"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "deed"), [("Reload", "reload"), ("Redial", "redial"), ("ForgetPin", "forget_pin")]
+)
+def test_changes_are_for_the_trusted(method: str, deed: str) -> None:
+    appliance = SimulatedAppliance()
+    refused = answer(appliance, f"{OURS}.{method}", trusted=False)
+    assert refused == {"error": f"{STANDARD}.PermissionDenied", "parameters": {}}
+    assert appliance.asked == []
+    assert answer(appliance, f"{OURS}.{method}", trusted=True) == {"parameters": {}}
+    assert appliance.asked == [deed]
+
+
+def test_a_bad_configuration_is_told_with_all_its_problems() -> None:
+    problems = (
+        Problem(key="mode", line=1, problem="unknown", hint="standby-gateway or dual-wan-router"),
+        Problem(key="", line=None, problem="no [wired]", hint="add it"),
+    )
+    appliance = SimulatedAppliance(faults=ConfigError("/etc/failberry/failberry.toml", problems))
+    assert answer(appliance, f"{OURS}.Reload") == {
+        "error": f"{OURS}.ConfigInvalid",
+        "parameters": {
+            "path": "/etc/failberry/failberry.toml",
+            "problems": [
+                {
+                    "key": "mode",
+                    "line": 1,
+                    "problem": "unknown",
+                    "hint": "standby-gateway or dual-wan-router",
+                },
+                {"key": "", "line": None, "problem": "no [wired]", "hint": "add it"},
+            ],
+        },
+    }
+
+
+@contextlib.asynccontextmanager
+async def watching(service: Service) -> AsyncGenerator[AsyncGenerator[dict[str, Any], None], None]:
+    call = Call(method=f"{OURS}.Watch", more=True)
+    async with contextlib.aclosing(service.replies(call, trusted=False)) as stream:
+        yield stream
+
+
+def test_watch_tells_at_once_then_changes_together_and_not_what_looks_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(service_module, "WATCH_GAP", 0.01)
+    appliance = SimulatedAppliance()
+    service = Service(appliance)
+
+    async def scenario() -> None:
+        async with watching(service) as stream:
+            first = await anext(stream)
+            assert first == {"parameters": {"status": encode(ALL_WELL)}, "continues": True}
+            following = asyncio.create_task(anext(stream))
+            appliance.snapshot = replace(ALL_WELL, running_for=ALL_WELL.running_for + 60)
+            service.changed()
+            looked_again, _ = await asyncio.wait({following}, timeout=0.05)
+            assert not looked_again, "the passing of time is no change"
+            for number in range(50):
+                appliance.snapshot = replace(DIALLING, modem=replace(DIALLING.modem, dials=number))
+                service.changed()
+            assert (await following)["parameters"]["status"]["modem"]["dials"] == 49
+
+    run(scenario)
+
+
+def test_watch_speaks_even_when_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_module, "WATCH_GAP", 0.01)
+    monkeypatch.setattr(service_module, "WATCH_EVERY", 0.03)
+
+    async def scenario() -> None:
+        async with watching(Service(SimulatedAppliance())) as stream:
+            assert await anext(stream) == await anext(stream) == await anext(stream)
+
+    run(scenario)
+
+
+def test_a_watcher_that_left_is_forgotten() -> None:
+    service = Service(SimulatedAppliance())
+
+    async def scenario() -> None:
+        async with watching(service) as stream:
+            await anext(stream)
+            assert len(service._watchers) == 1
+        assert not service._watchers
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {},
+        {"method": 7},
+        {"method": "a.b.C", "parameters": []},
+        {"method": "a.b.C", "more": 1},
+        {"method": "a.b.C", "oneway": "yes"},
+        {"method": "a.b.C", "upgrade": True},
+    ],
+)
+def test_what_is_no_call_is_refused(message: dict[str, Any]) -> None:
+    with pytest.raises(MessageError):
+        parse_call(message)
+
+
+def test_absent_null_and_unknown_members_of_a_call_are_fine() -> None:
+    call = parse_call({"method": "a.b.C", "parameters": None, "more": None, "com.example": {"x": 1}})
+    assert call == Call(method="a.b.C")
