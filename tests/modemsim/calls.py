@@ -54,6 +54,7 @@ def _dialled(modem: "SimModem", port: Port, generation: int, number: str, now: f
             dns=("10.11.12.13", "10.11.12.14") if faults.bogus_dns else network.dns,
             ipv6=network.ipv6,
             send_peer_address=not faults.no_peer_address,
+            ppp_options=network.ppp_options,
         )
     )
     if faults.no_carrier_after:

@@ -53,6 +53,8 @@ class Network:
     peer: str = "100.64.7.1"  # the carrier's end
     dns: tuple[str, ...] = ("192.0.2.53", "192.0.2.54")
     ipv6: bool = False
+    # More options for the carrier's pppd, for instance require-pap.
+    ppp_options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,7 @@ class StartPpp:
     dns: tuple[str, ...]
     ipv6: bool
     send_peer_address: bool
+    ppp_options: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

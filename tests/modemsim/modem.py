@@ -192,7 +192,7 @@ class SimModem:
         return {
             "sim": {"pin": sim.pin, "pin_tries": sim.pin_tries, "puk_tries": sim.puk_tries},
             "contexts": [[cid, kind, apn] for cid, (kind, apn) in sorted(self.contexts.items())],
-            "counters": dict(self.counters),
+            "counters": {name: value for name, value in self.counters.items() if name != "ppp_bytes"},
         }
 
     def restore(self, stored: dict[str, object]) -> None:

@@ -41,7 +41,7 @@ def test_a_whole_zte_dialogue_text_by_text():
     assert host.deeds == [
         StartPpp(
             port=2, apn="direct", pdp_type="IP", dial="*99#", address="100.64.7.2", peer="100.64.7.1",
-            dns=("192.0.2.53", "192.0.2.54"), ipv6=False, send_peer_address=True,
+            dns=("192.0.2.53", "192.0.2.54"), ipv6=False, send_peer_address=True, ppp_options=(),
         )
     ]  # fmt: skip
     assert host.modem.log[-1].line == "ATD*99#"
@@ -205,7 +205,7 @@ def test_the_radio_off_is_no_registration_and_on_is_a_new_search():
     ("knobs", "context", "answer", "cause"),
     [
         ({"apns": ("direct",)}, '1,"IP","internet"', b"\r\nNO CARRIER\r\n", "Missing or unknown APN"),
-        ({"apns": ("a",), "refusal": "cme"}, '1,"IP",""', b"\r\n+CME ERROR: 127\r\n", "Missing or unknown APN"),
+        ({"apns": ("a",), "refusal": "cme"}, '1,"IP"', b"\r\n+CME ERROR: 127\r\n", "Missing or unknown APN"),
         ({"pdp_types": ("IPV6",)}, '1,"IP",""', b"\r\nNO CARRIER\r\n", "Unknown PDP address or PDP type"),
         ({"registration": "denied"}, '1,"IP",""', b"\r\nNO CARRIER\r\n", "No network service"),
         ({}, '2,"IP",""', b"\r\nNO CARRIER\r\n", "Unknown PDP context"),
