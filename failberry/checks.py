@@ -45,9 +45,9 @@ class Between:
         """Check; an integer of any size, infinity and NaN included."""
         # Written so that NaN, which compares false with everything, is outside.
         if not self.low <= value <= self.high:
-            return f"{shown(value)} is outside {self}; choose a number from {self.low} to {self.high}"
+            return f"{shown(value)} is out of its limits; choose {self}"
         if self.whole and value != int(value):
-            return f"{value} has a fraction; give whole numbers only"
+            return f"{value} has a fraction; choose a whole number from {self}"
         return None
 
     def __str__(self) -> str:
@@ -167,13 +167,8 @@ def clients(value: tuple[str, ...]) -> str | None:
     return None
 
 
-def is_mac(value: str) -> bool:
-    """Whether this is an Ethernet address, written with colons; no IPv6 address looks like one."""
-    return _MAC.fullmatch(value) is not None
-
-
 def _client(value: str) -> str | None:
-    if is_mac(value):
+    if _MAC.fullmatch(value):
         if int(value[:2], 16) & 1:
             return f"{shown(value)} is a group address, which no client sends from; copy the client's own"
         return None

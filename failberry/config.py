@@ -10,7 +10,7 @@ These declarations are the only place where a setting exists.  The file parser, 
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Any
 
 from failberry import checks
@@ -139,7 +139,7 @@ class Cellular:
         default=Roaming.FORBID,
     )
     dial: str = setting(
-        "Dial string. *99# nearly always; some modems want *99***1#.",
+        "Dial string. `*99#` nearly always; some modems want `*99***1#`.",
         default="*99#",
         check=checks.dial_string,
     )
@@ -224,12 +224,6 @@ class Firewall:
         example='["02:00:00:aa:bb:cc", "192.168.1.20"]',
         check=checks.clients,
     )
-
-    def clients(self) -> tuple[Client, ...]:
-        """``mobile_clients``, parsed."""
-        return tuple(
-            each.lower() if checks.is_mac(each) else ip_network(each) for each in self.mobile_clients
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 
-Path = tuple[str | int, ...]
-"""From the root of the document: keys, and places in arrays counted from 0."""
+from failberry.tomltext import KeyPath
 
 # toml.io v1.0.0: strings, comments, structure; whatever else is bare (a key, or part of a value).
 _TOKEN = re.compile(
@@ -25,7 +24,7 @@ _CLOSING = frozenset({"]", "}", ""})
 _END_OF_VALUE = _CLOSING | {",", "\n"}
 
 
-def key_lines(text: str) -> dict[Path, int]:
+def key_lines(text: str) -> dict[KeyPath, int]:
     """The line, counted from 1, where each table, key and array element is first named.
 
     A table that is only implied counts as named: ``[a.b]`` names ``a``.
@@ -48,12 +47,12 @@ class _Scan:
         self.tokens.append("")
         self.line_of.append(line)
         self.next = 0
-        self.lines: dict[Path, int] = {}
-        self.newest: dict[Path, int] = {}
+        self.lines: dict[KeyPath, int] = {}
+        self.newest: dict[KeyPath, int] = {}
         """Of each array of tables, the number of its latest element."""
 
-    def run(self) -> dict[Path, int]:
-        here: Path = ()
+    def run(self) -> dict[KeyPath, int]:
+        here: KeyPath = ()
         while self.tokens[self.next]:
             match self.tokens[self.next]:
                 case "\n":
@@ -64,14 +63,14 @@ class _Scan:
                     self.pair(here)
         return self.lines
 
-    def header(self) -> Path:
+    def header(self) -> KeyPath:
         """``[a.b]`` or ``[[a.b]]``; answers where the settings below it belong."""
         line = self.line_of[self.next]
         self.next += 1
         array = self.tokens[self.next] == "["
         self.next += array
         *parents, last = self.key()
-        at: Path = ()
+        at: KeyPath = ()
         for part in parents:
             at = self.latest(self.name((*at, part), line), line)
         at = self.name((*at, last), line)
@@ -80,11 +79,11 @@ class _Scan:
         self.next += 1 + array
         return self.latest(at, line)
 
-    def latest(self, at: Path, line: int) -> Path:
+    def latest(self, at: KeyPath, line: int) -> KeyPath:
         """The newest element, if this is an array of tables: headers speak of that one."""
         return self.name((*at, self.newest[at]), line) if at in self.newest else at
 
-    def name(self, at: Path, line: int) -> Path:
+    def name(self, at: KeyPath, line: int) -> KeyPath:
         self.lines.setdefault(at, line)
         return at
 
@@ -96,14 +95,14 @@ class _Scan:
             self.next += 2
         return parts
 
-    def pair(self, at: Path) -> None:
+    def pair(self, at: KeyPath) -> None:
         line = self.line_of[self.next]
         for part in self.key():
             at = self.name((*at, part), line)
         self.next += 1  # the equals sign
         self.value(at)
 
-    def value(self, at: Path) -> None:
+    def value(self, at: KeyPath) -> None:
         opening = self.tokens[self.next]
         self.next += 1
         if opening not in {"[", "{"}:

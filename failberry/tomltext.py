@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import re
 
+KeyPath = tuple[str | int, ...]
+"""From the root of a document: keys, and places in arrays counted from 0."""
+
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 def literal(value: object) -> str:
-    """A string, boolean, number or tuple of those as TOML; enumerations by their value."""
+    """A string, boolean, number or tuple of those as TOML; enumerations by their value.
+
+    A whole ``float`` is written as an integer, which every setting that takes a fraction takes too.
+    """
     if isinstance(value, str):
         return '"' + "".join(_ESCAPES.get(each) or _printable(each) for each in value) + '"'
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
         return "[" + ", ".join(literal(each) for each in value) + "]"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return str(value)
 
 
@@ -34,7 +42,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:56]}…{text[-1]}"
 
 
-def dotted(path: tuple[str | int, ...]) -> str:
+def dotted(path: KeyPath) -> str:
     """``("port_forward", 0, "to")`` as ``port_forward[1].to``: people count from one."""
     text = ""
     for part in path:

@@ -1,0 +1,123 @@
+"""Settings that are each possible, and together are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from failberry.config import HEALTH_PORT, PPP_INTERFACE, Mode, PortForward, Protocol
+from failberry.configread import Fault
+from failberry.tomltext import KeyPath, dotted, literal
+
+_WIRED: KeyPath = ("wired", "interface")
+_LAN: KeyPath = ("lan", "interface")
+
+
+def contradictions(well: Mapping[KeyPath, Any], given: AbstractSet[KeyPath]) -> Iterator[Fault]:
+    """Compare what was read well with each other.
+
+    ``well`` lacks whatever is faulty in itself, so that nothing is reported twice; ``given`` is what
+    stands in the file.
+    """
+    yield from _interfaces(well, given)
+    yield from _credentials(well, given)
+    yield from _modem_ports(well)
+    yield from _health_paths(well)
+    yield from _port_forwards(well)
+
+
+def _interfaces(well: Mapping[KeyPath, Any], given: AbstractSet[KeyPath]) -> Iterator[Fault]:
+    mode, wired, lan = well.get(("mode",)), well.get(_WIRED), well.get(_LAN)
+    for path in (_WIRED, _LAN):
+        if well.get(path) == PPP_INTERFACE:
+            yield Fault(
+                path=path,
+                problem=f"{literal(PPP_INTERFACE)} is the mobile line itself",
+                hint="name the Ethernet interface; `ip -br link` lists them",
+            )
+    if mode is Mode.DUAL_WAN_ROUTER and ("lan",) not in given:
+        yield Fault(
+            path=_LAN,
+            problem="is missing, and a dual-wan-router needs it",
+            hint='add interface = "lan0" under [lan], with the name of the interface towards the house',
+        )
+    if mode is Mode.DUAL_WAN_ROUTER and lan is not None and lan == wired:
+        yield Fault(
+            path=_LAN,
+            problem=f"{literal(lan)} is the wired line already",
+            hint="a dual-wan-router has two Ethernet interfaces; name the one towards the house",
+        )
+    if mode is Mode.STANDBY_GATEWAY and ("lan",) in given and (lan is None or lan != wired):
+        yield Fault(
+            path=("lan",),
+            problem="has no place in standby-gateway mode, where the house is behind wired.interface",
+            hint='remove [lan], or write mode = "dual-wan-router" if the Pi is the router',
+        )
+
+
+def _credentials(well: Mapping[KeyPath, Any], given: AbstractSet[KeyPath]) -> Iterator[Fault]:
+    user, password = ("cellular", "user"), ("cellular", "password")
+    if well.get(user) and password not in given:
+        yield Fault(
+            path=user,
+            problem="has no password beside it",
+            hint='add password under [cellular]; if the carrier wants an empty one, say so: password = ""',
+        )
+    if well.get(password) and well.get(user) == "":
+        yield Fault(
+            path=password,
+            problem="has no user beside it",
+            hint="add user under [cellular], or remove the password",
+        )
+
+
+def _modem_ports(well: Mapping[KeyPath, Any]) -> Iterator[Fault]:
+    dial, status = ("modem", "dial_interface"), ("modem", "status_interface")
+    if well.get(dial, -1) != -1 and well.get(dial) == well.get(status):
+        yield Fault(
+            path=status,
+            problem=f"{well[status]} is the port that dials already",
+            hint="give the number of another port, or -1 to have it found",
+        )
+
+
+def _health_paths(well: Mapping[KeyPath, Any]) -> Iterator[Fault]:
+    wired, cellular = ("health", "wired_path"), ("health", "cellular_path")
+    if well.get(wired) and well.get(wired) == well.get(cellular):
+        yield Fault(
+            path=cellular,
+            problem="is the same as wired_path, so an answer would not tell the lines apart",
+            hint="make up another one",
+        )
+
+
+def _port_forwards(well: Mapping[KeyPath, Any]) -> Iterator[Fault]:
+    forwards = [(path, each) for path, each in well.items() if isinstance(each, PortForward)]
+    for path, each in forwards:
+        first, last = each.port_range()
+        if each.proto is Protocol.TCP and first <= HEALTH_PORT <= last:
+            yield Fault(
+                path=(*path, "ports"),
+                problem=f"{each.ports} takes port {HEALTH_PORT} from the health server",
+                hint="offer the service on another port; health checks need this one",
+            )
+        if last > first and each.target()[1] is not None:
+            yield Fault(
+                path=(*path, "to"),
+                problem=f"names one port for the {last - first + 1} of {literal(each.ports)}",
+                hint="leave the port out, a range keeps its ports; or forward each port on its own",
+            )
+    for number, (path, each) in enumerate(forwards):
+        for other, earlier in forwards[:number]:
+            if each.proto is earlier.proto and _overlap(each.port_range(), earlier.port_range()):
+                yield Fault(
+                    path=(*path, "ports"),
+                    problem=f"{each.proto} {each.ports} overlaps {earlier.ports} of {dotted(other)}",
+                    hint="give each port to one host only",
+                )
+                break
+
+
+def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
