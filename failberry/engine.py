@@ -27,6 +27,7 @@ class Engine:
         self,
         appliance: Appliance,
         *,
+        queue: asyncio.Queue[Event],
         perform: Perform,
         report: Callable[[Report], None],
         clock: Callable[[], float] = time.monotonic,
@@ -39,7 +40,7 @@ class Engine:
         self._perform = perform
         self._report = report
         self._clock = clock
-        self._queue: asyncio.Queue[Event] = asyncio.Queue()
+        self._queue = queue
 
     def post(self, event: Event) -> None:
         """Hand in what has happened; from the loop's own thread only."""

@@ -127,28 +127,10 @@ class Pppd:
         """Start pppd on the port, which is in data mode and held open by the caller."""
         if self._running is not None:
             return SessionStarted(deed=deed, problem="a session is still running")
-        if not Path(tty).exists():
-            return SessionStarted(deed=deed, problem=f"{tty} has vanished")
         try:
-            version = await asyncio.to_thread(self._detect_version)
-            self._write_secrets(config)
-            log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-        except OSError as error:
+            process = await asyncio.to_thread(self._spawn, config, tty, carrier=carrier)
+        except (OSError, subprocess.SubprocessError) as error:
             return SessionStarted(deed=deed, problem=str(error))
-        try:
-            words = options(config, tty, version=version, carrier=carrier, logfd=log, places=self._places)
-            process = subprocess.Popen(
-                [self._program, *words],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(log,),
-                start_new_session=True,
-            )
-        except OSError as error:
-            return SessionStarted(deed=deed, problem=f"{self._program}: {error.strerror}")
-        finally:
-            os.close(log)
         with contextlib.suppress(AdapterError):
             # Named after pppd from now on: the lock must outlive this daemon, not its session.
             portlock.acquire(tty, process.pid, previous=os.getpid())
@@ -158,6 +140,26 @@ class Pppd:
         self._watch(running)
         running.watcher = asyncio.get_running_loop().call_later(LOG_POLL, self._read_log, running)
         return SessionStarted(deed=deed)
+
+    def _spawn(self, config: Config, tty: str, *, carrier: bool) -> subprocess.Popen[bytes]:
+        if not Path(tty).exists():
+            # pppd would call this a bad option.
+            raise FileNotFoundError(f"{tty} has vanished")
+        version = self._detect_version()
+        self._write_secrets(config)
+        log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        try:
+            words = options(config, tty, version=version, carrier=carrier, logfd=log, places=self._places)
+            return subprocess.Popen(
+                [self._program, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(log,),
+                start_new_session=True,
+            )
+        finally:
+            os.close(log)
 
     async def stop(self, deed: int) -> SessionStopped:
         """TERM, then KILL after a deadline; on return pppd is reaped and its lock gone."""

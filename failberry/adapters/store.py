@@ -54,7 +54,7 @@ class Store:
         try:
             with self._open() as database:
                 database.execute(
-                    "INSERT INTO pin_record VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state",
+                    "INSERT OR REPLACE INTO pin_record VALUES (?, ?, ?)",
                     (record.sim, record.pin, record.state.value),
                 )
         except (sqlite3.Error, OSError) as error:

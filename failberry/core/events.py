@@ -112,7 +112,7 @@ class RedialRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PinForgotten:
-    """The owner asked to forget refused PINs (``failberryctl modem forget-pin``); the store is already empty."""
+    """The owner asked to forget refused PINs; the store has forgotten them already."""
 
 
 # --- answers to deeds ----------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 
@@ -70,7 +70,7 @@ class NetworkFacts:
 
     interfaces: tuple[Interface, ...] = ()
     defaults: tuple[DefaultRoute, ...] = ()
-    ours: RouteIntent = RouteIntent()
+    ours: RouteIntent = field(default_factory=RouteIntent)
     """Routes and rules in the kernel that carry our mark."""
 
     def interface(self, name: str) -> Interface | None:

@@ -43,8 +43,8 @@ Network = IPv4Network | IPv6Network
 _ICMP = (3, 8, 11, 12)
 """Destination unreachable, echo request, time exceeded, parameter problem (RFC 792)."""
 _ICMPV6 = (1, 2, 3, 4, 128, 130, 134, 135, 136)
-"""Unreachable, packet too big, time exceeded, parameter problem, echo request; then what the link itself needs:
-listener query, router advertisement, neighbour solicitation and advertisement (RFC 4890 section 4.4.1)."""
+"""Unreachable, packet too big, time exceeded, parameter problem, echo request; then what the link itself
+needs: listener query, router advertisement, neighbour solicitation and advertisement (RFC 4890 4.4.1)."""
 _LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 _LINK_LOCAL_6 = IPv6Network("fe80::/10")
 _DHCP_CLIENT, _DHCPV6_CLIENT = (68, 68), (546, 546)

@@ -79,7 +79,21 @@ class Modem:
     def handle(self, event: Event, now: float) -> list[Action]:
         """Take one event; return what shall be done."""
         self.now = now
-        actions: list[Action] = []
+        reaction = self._react(event, now)
+        if reaction is not None:
+            return reaction
+        actions = self._poll.handle(event, now) + self._main.handle(event, now) + self._proceed(now)
+        if self.known.poll_wanted:
+            self.known.poll_wanted = False
+            actions += self._poll.start(poll.poll(self), now)
+        stay = self._max_stay()
+        if stay is not None and now >= self.since + stay:
+            why = f"no progress in state {self.state} for {stay:.0f} s"
+            actions += self._fail(Cause(remedy=Remedy.MODEM, why=why), now)
+        return actions
+
+    def _react(self, event: Event, now: float) -> list[Action] | None:
+        """Take note, and answer what cuts across the scripts; ``None``: pass the event on to them."""
         match event:
             case Started():
                 self.pin_records = event.pin_records
@@ -95,35 +109,26 @@ class Modem:
                     return self._start_over("the owner asked to forget refused PINs", now)
             case RedialRequested():
                 return self.redial("the owner asked for a new dial", now)
-            case PortLost(port=PortRole.STATUS):
-                self.known.status_port_works = False
-                self._poll.abandon()
-            case PortLost(port=PortRole.DIAL):
-                if self.state not in (ModemState.UNKNOWN, ModemState.CONNECTED, ModemState.DISCONNECTING):
-                    cause = Cause(
-                        remedy=Remedy.DEVICE, why="the modem's port was lost", evidence=event.problem
-                    )
-                    return self._fail(cause, now)
-            case UsbChanged():
-                if self.state is ModemState.FAILED:
-                    return self._start_over("the USB bus has changed", now)
+            case PortLost():
+                return self._port_lost(event, now)
+            case UsbChanged() if self.state is ModemState.FAILED:
+                return self._start_over("the USB bus has changed", now)
             case SessionUp():
                 self.known.session = event.session
             case SessionEnded():
                 return self._session_ended(event, now)
             case _:
                 pass
-        actions += self._poll.handle(event, now)
-        actions += self._main.handle(event, now)
-        actions += self._proceed(now)
-        if self.known.poll_wanted:
-            self.known.poll_wanted = False
-            actions += self._poll.start(poll.poll(self), now)
-        stay = self._max_stay()
-        if stay is not None and now >= self.since + stay:
-            why = f"no progress in state {self.state} for {stay:.0f} s"
-            actions += self._fail(Cause(remedy=Remedy.MODEM, why=why), now)
-        return actions
+        return None
+
+    def _port_lost(self, event: PortLost, now: float) -> list[Action] | None:
+        if event.port is PortRole.STATUS:
+            self.known.status_port_works = False
+            self._poll.abandon()
+        elif self.state not in (ModemState.UNKNOWN, ModemState.CONNECTED, ModemState.DISCONNECTING):
+            cause = Cause(remedy=Remedy.DEVICE, why="the modem's port was lost", evidence=event.problem)
+            return self._fail(cause, now)
+        return None
 
     def reconfigure(self, config: Config, now: float) -> list[Action]:
         """Take a new configuration; redial only if it concerns the modem."""

@@ -102,13 +102,13 @@ def _device(devices: tuple[UsbDevice, ...], wanted: Modem) -> UsbDevice | NotFou
                 if each.ports:
                     return each
                 return NotFound(
-                    problem=f"the device at USB {each.path} ({each.product}) has no serial ports; it may still be in "
-                    "CD-ROM mode, or be a stick without PPP"
+                    problem=f"the device at USB {each.path} ({each.product}) has no serial ports; "
+                    "it may still be in CD-ROM mode, or be a stick without PPP"
                 )
         elsewhere = ", ".join(f"{each.path} ({each.product})" for each in with_ports) or "none"
         return NotFound(
-            problem=f"no device at USB {wanted.usb_path}; modems elsewhere: {elsewhere}. Plug it in there, or correct "
-            "modem.usb_path"
+            problem=f"no device at USB {wanted.usb_path}; modems elsewhere: {elsewhere}. "
+            "Plug it in there, or correct modem.usb_path"
         )
     known = tuple(each for each in with_ports if quirk_for(each.vendor_id, each.product_id).name != "generic")
     found = known or with_ports

@@ -66,7 +66,7 @@ def unlock(desk: Desk) -> Dialog[Outcome]:
             )
         case PinVerdict.ALREADY_REFUSED:
             return _latched(
-                "this SIM has refused the configured PIN before, or the answer was lost; it is not tried again",
+                "this SIM has refused this PIN before, or the answer was lost; it is not tried again",
                 f"Correct cellular.pin; if you are sure that it is right, run {_FORGET}.",
             )
         case PinVerdict.TOO_FEW_TRIES:

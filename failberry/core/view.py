@@ -99,7 +99,7 @@ def _wired(view: ApplianceView) -> LineView:
     text = {
         Reachability.PUBLIC: "public address: reachable from outside, unless filtered on the way",
         Reachability.CGNAT: "shared address (CGNAT): not reachable from outside",
-        Reachability.PRIVATE: "private address: reachable from outside only through a port forward of the router",
+        Reachability.PRIVATE: "private address: reachable from outside only by a port forward of the router",
         Reachability.NONE: "no address",
     }[kind]
     return LineView(
@@ -125,8 +125,8 @@ def _cellular(view: ApplianceView) -> LineView:
     kind = reachability(granted)
     text = {
         Reachability.PUBLIC: "public address: reachable from outside, unless the carrier filters",
-        Reachability.CGNAT: "shared address (CGNAT): not reachable from outside; ask the carrier for a public APN",
-        Reachability.PRIVATE: "private address: not reachable from outside; ask the carrier for a public APN",
+        Reachability.CGNAT: "shared address (CGNAT): not reachable from outside; ask for a public APN",
+        Reachability.PRIVATE: "private address: not reachable from outside; ask for a public APN",
         Reachability.NONE: "no address",
     }[kind]
     return LineView(

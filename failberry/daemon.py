@@ -1,0 +1,321 @@
+"""The front door: builds the adapters from the configuration and starts everything.
+
+Read :func:`run` from top to bottom; each paragraph is one part of the house.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from failberry import __version__
+from failberry.adapters import heartbeat, systemd
+from failberry.adapters.firewall import FirewallAdapter
+from failberry.adapters.netlink import Netlink
+from failberry.adapters.pppd import Pppd
+from failberry.adapters.serialport import ModemPorts
+from failberry.adapters.store import STATE_FILE, Store
+from failberry.adapters.usbbus import UsbWatch
+from failberry.config import Config
+from failberry.configfile import load, show, warnings
+from failberry.control.server import ControlServer, listen
+from failberry.control.service import Service
+from failberry.core.actions import Report, Severity
+from failberry.core.appliance import Appliance
+from failberry.core.events import ConfigChanged, Event, PinForgotten, RedialRequested, Started, Tick
+from failberry.core.snapshot import Snapshot
+from failberry.engine import Engine
+from failberry.errors import EX_CONFIG, ConfigError, FailberryError
+from failberry.health.heartbeat import Line
+from failberry.world import World
+
+BEAT = 2.0
+"""Seconds between two heartbeats for the health server."""
+PROOF_TIMEOUT = 5.0
+"""Seconds an adapter, or the engine, may take to show that it still moves."""
+
+_PRIORITIES = {Severity.ERROR: 3, Severity.WARNING: 4, Severity.NOTICE: 5, Severity.INFO: 6}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Every path the daemon uses; tests use others."""
+
+    config: Path = Path("/etc/failberry/failberry.toml")
+    state: Path = STATE_FILE
+    runtime: Path = Path("/run/failberry")
+    hook: Path = Path("/usr/lib/failberry/ppp-hook")
+
+    @property
+    def control(self) -> Path:
+        """The Varlink socket."""
+        return self.runtime / "control"
+
+    @property
+    def session(self) -> Path:
+        """What pppd and we leave for each other."""
+        return self.runtime / "session"
+
+    @property
+    def heartbeat(self) -> Path:
+        """What the health server reads."""
+        return self.runtime / "health" / "heartbeat"
+
+
+class House:
+    """The running daemon as its callers see it (:class:`failberry.control.service.Appliance`)."""
+
+    def __init__(self, config: Config, places: Places, engine: Engine, world: World, store: Store) -> None:
+        self.config = config
+        self._places = places
+        self._engine = engine
+        self._world = world
+        self._store = store
+
+    async def status(self) -> Snapshot:
+        """How things are now."""
+        return self._engine.snapshot()
+
+    async def configuration(self) -> tuple[str, tuple[str, ...]]:
+        """The configuration in force, without secrets."""
+        return show(self.config), warnings(self.config, self._places.config)
+
+    async def reload(self) -> None:
+        """Read the file again; raises ConfigError, and then the old configuration stays."""
+        config = load(self._places.config)
+        self.config = self._world.config = config
+        self._engine.post(ConfigChanged(config=config))
+
+    async def redial(self) -> None:
+        """Hang up and dial, now."""
+        self._engine.post(RedialRequested())
+
+    async def forget_pin(self) -> None:
+        """Forget which PINs were refused."""
+        if (problem := self._store.forget_pins()) is not None:
+            raise OSError(problem)
+        self._engine.post(PinForgotten())
+
+
+async def run(config: Config, places: Places) -> None:
+    """Run until SIGTERM.  What stands in the kernel, and a session that is up, stay as they are."""
+    # Whatever an adapter sees becomes an event in the engine's queue.
+    queue: asyncio.Queue[Event] = asyncio.Queue()
+    post: Callable[[Event], None] = queue.put_nowait
+
+    # The adapters: kernel, packet filter, modem, pppd, disk.
+    netlink = Netlink()
+    firewall = FirewallAdapter(config.firewall.backend)
+    ports = ModemPorts(post)
+    pppd = Pppd(post=post, directory=places.session, hook=places.hook)
+    store = Store(places.state)
+    usb = UsbWatch(post)
+    world = World(config, netlink=netlink, firewall=firewall, ports=ports, pppd=pppd, store=store)
+
+    # The core, and the loop around it.
+    engine = Engine(
+        Appliance(config, seed=int.from_bytes(os.urandom(4), "big")),
+        queue=queue,
+        perform=world.perform,
+        report=_report,
+    )
+    house = House(config, places, engine, world, store)
+    service = Service(house)
+
+    # What a predecessor left: records of PINs, and perhaps a session that still carries traffic.
+    records, records_problem = store.pin_records()
+    pppd.listen()
+    session = pppd.adopt()
+
+    async with asyncio.TaskGroup() as tasks:
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        loop.add_signal_handler(signal.SIGINT, stop.set)
+        reload = asyncio.Event()
+        loop.add_signal_handler(signal.SIGHUP, reload.set)
+
+        # The engine first, then the senses that feed it, then the ears that answer.
+        running = [
+            tasks.create_task(
+                engine.run(
+                    Started(pin_records=records, pin_records_problem=records_problem, session=session)
+                ),
+                name="engine",
+            )
+        ]
+        await netlink.start(post)
+        usb.start()
+        running += [
+            tasks.create_task(ControlServer(service).serve(listen(str(places.control))), name="control"),
+            tasks.create_task(_tell(engine, service), name="status line"),
+            tasks.create_task(_beat(house, places), name="heartbeat"),
+            tasks.create_task(_reload_on(reload, house), name="reload"),
+            tasks.create_task(
+                _feed_watchdog({"engine": lambda: _turns(engine), "netlink": netlink.prove_alive}),
+                name="watchdog",
+            ),
+        ]
+        systemd.notify("READY=1")
+
+        # A stop leaves the last working state: the line that works goes on working.
+        await stop.wait()
+        systemd.notify("STOPPING=1")
+        for task in running:
+            task.cancel()
+        usb.close()
+        pppd.close()
+        await ports.close()
+        await netlink.close()
+
+
+# --- small permanent jobs ------------------------------------------------------------------------
+
+
+def _report(report: Report) -> None:
+    """Write one transition as one line: what, why, and what comes next."""
+    line = f"{report.subject}: {report.what}: {report.why}"
+    if report.next:
+        line += f"; next: {report.next}"
+    systemd.journal(
+        _PRIORITIES[report.severity],
+        line,
+        failberry_subject=report.subject,
+        failberry_what=report.what,
+        failberry_why=report.why,
+        failberry_next=report.next,
+    )
+
+
+async def _tell(engine: Engine, service: Service) -> None:
+    """Wake watchers, and keep the line that ``systemctl status`` shows."""
+    told = ""
+    while True:
+        await engine.changed.wait()
+        engine.changed.clear()
+        service.changed()
+        appliance = engine.appliance
+        line = f"active: {appliance.choice.active or 'no line'}; modem {appliance.modem.state}"
+        if line != told:
+            systemd.notify(f"STATUS={line}")
+            told = line
+
+
+async def _beat(house: House, places: Places) -> None:
+    """Tell the health server that we live, and which address belongs to which line."""
+    boot_id = heartbeat.boot_id()
+    while True:
+        status = await house.status()
+        health = house.config.health
+        lines = {
+            "wired": Line(
+                addresses=[each.partition("/")[0] for each in status.wired.addresses],
+                path=health.wired_path or None,
+            ),
+            "cellular": Line(addresses=status.cellular.addresses, path=health.cellular_path or None),
+        }
+        heartbeat.write(places.heartbeat, beat=time.monotonic(), boot_id=boot_id, lines=lines)
+        await asyncio.sleep(BEAT)
+
+
+async def _reload_on(requested: asyncio.Event, house: House) -> None:
+    """Reload on SIGHUP; a bad file is refused and the old configuration stays."""
+    while True:
+        await requested.wait()
+        requested.clear()
+        systemd.notify("RELOADING=1")
+        try:
+            await house.reload()
+            systemd.journal(5, "configuration: reloaded: the owner asked for it")
+        except ConfigError as error:
+            systemd.journal(3, f"configuration: refused, the old one stays:\n{error}")
+        systemd.notify("READY=1")
+
+
+async def _turns(engine: Engine) -> bool:
+    """Prove that the engine turns: give it an event and see it handled."""
+    before = engine.turns
+    engine.post(Tick())
+    for _ in range(round(PROOF_TIMEOUT / 0.05)):
+        if engine.turns != before:
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+async def _feed_watchdog(proofs: Mapping[str, Callable[[], Awaitable[bool]]]) -> None:
+    """Feed systemd's watchdog only when every part has moved; name the culprit otherwise."""
+    interval = systemd.watchdog_interval()
+    if interval is None:
+        return
+    while True:
+        silent = [name for name, proof in proofs.items() if not await proof()]
+        if silent:
+            systemd.journal(
+                2, f"watchdog: not fed: {', '.join(silent)} does not move; next: systemd restarts us"
+            )
+        else:
+            systemd.notify("WATCHDOG=1")
+        await asyncio.sleep(interval / 3)
+
+
+# --- from the shell ------------------------------------------------------------------------------
+
+
+async def release(places: Places) -> tuple[str, ...]:
+    """Hang up and take everything of ours out of the kernel; return the problems.  The daemon must not run."""
+    pppd = Pppd(post=lambda _: None, directory=places.session, hook=places.hook)
+    pppd.adopt()
+    await pppd.stop(0)
+    problems = []
+    netlink = Netlink()
+    await netlink.start(lambda _: None)
+    for undo in (netlink.remove_ours, FirewallAdapter.remove_all):
+        try:
+            await undo()
+        except FailberryError as error:
+            problems.append(str(error))
+    await netlink.close()
+    return tuple(problems)
+
+
+def main() -> int:
+    """Start the daemon; exit status 78 for a configuration that cannot be used."""
+    parser = argparse.ArgumentParser(prog="failberryd", description="The Failberry daemon; systemd runs it.")
+    parser.add_argument(
+        "--config", type=Path, default=Places().config, help="configuration file (default: %(default)s)"
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    arguments = parser.parse_args()
+    logging.basicConfig(handlers=[_Journal()], level=logging.INFO)
+    places = Places(config=arguments.config)
+    try:
+        config = load(places.config)
+    except ConfigError as error:
+        systemd.journal(3, f"configuration: cannot be used, not started:\n{error}")
+        return EX_CONFIG
+    for warning in warnings(config, places.config):
+        systemd.journal(4, f"configuration: {warning}")
+    asyncio.run(run(config, places))
+    return 0
+
+
+class _Journal(logging.Handler):
+    """Passes what libraries log on to the journal."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        priority = 3 if record.levelno >= logging.ERROR else 4 if record.levelno >= logging.WARNING else 6
+        systemd.journal(priority, self.format(record))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

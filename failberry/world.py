@@ -1,0 +1,86 @@
+"""Every action of the core, and the adapter that does it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import assert_never
+
+from failberry.adapters import usbbus
+from failberry.adapters.firewall import FirewallAdapter
+from failberry.adapters.netlink import Netlink
+from failberry.adapters.pppd import Pppd
+from failberry.adapters.serialport import AtPort, ModemPorts
+from failberry.adapters.store import Store
+from failberry.config import Config
+from failberry.core import actions as do
+from failberry.core.events import CommandAnswered, Event, PortsOpened, SessionStarted
+from failberry.core.facts import PortRole
+
+
+class World:
+    """Answers each action with exactly one event; never raises for a failure of the world."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        netlink: Netlink,
+        firewall: FirewallAdapter,
+        ports: ModemPorts,
+        pppd: Pppd,
+        store: Store,
+    ) -> None:
+        self.config = config
+        self._netlink = netlink
+        self._firewall = firewall
+        self._ports = ports
+        self._pppd = pppd
+        self._store = store
+
+    async def perform(self, action: do.ApplyRoutes | do.ApplyFilter | do.Deed) -> Event:
+        """Do it."""
+        match action:
+            case do.ApplyRoutes():
+                return await self._netlink.apply(action.intent)
+            case do.ApplyFilter():
+                return await self._firewall.apply(action.intent)
+            case do.LocateModem():
+                return await asyncio.to_thread(usbbus.locate, action.deed, self.config.modem)
+            case do.OpenPorts():
+                return await self._ports.open(action.deed, action.hardware, dial=action.dial)
+            case do.SendCommand() | do.PulseDtr() | do.SendBytes():
+                port = self._ports.port(action.port)
+                if port is None:
+                    return CommandAnswered(deed=action.deed, problem=f"the {action.port} port is not open")
+                return await _speak(port, action)
+            case do.StorePinRecord():
+                return await self._store.store_pin(action.deed, action.record)
+            case do.StartSession():
+                return await self._start_session(action)
+            case do.ReleaseDialPort():
+                await self._ports.release_dial()
+                return PortsOpened(deed=action.deed)
+            case do.StopSession():
+                return await self._pppd.stop(action.deed)
+            case _:
+                assert_never(action)
+
+    async def _start_session(self, action: do.StartSession) -> SessionStarted:
+        port = self._ports.port(PortRole.DIAL)
+        if port is None:
+            return SessionStarted(deed=action.deed, problem="the port was lost after the dial")
+        # Where DCD does not rise, pppd's `modem` would wait for it for ever; then hang-ups show in LCP only.
+        carrier = self.config.ppp.carrier_detect and port.carrier_detect()
+        return await self._pppd.start(action.deed, self.config, action.hardware.dial_tty, carrier=carrier)
+
+
+async def _speak(port: AtPort, action: do.SendCommand | do.PulseDtr | do.SendBytes) -> CommandAnswered:
+    match action:
+        case do.SendCommand():
+            return await port.ask(action.deed, action.command)
+        case do.PulseDtr():
+            return await port.pulse_dtr(action.deed, action.seconds)
+        case do.SendBytes():
+            return await port.send_bytes(action.deed, action.payload, action.silence)
+        case _:
+            assert_never(action)
