@@ -131,6 +131,7 @@ class AtPort:
     def _readable(self) -> None:
         # Byte by byte while dialling: what follows CONNECT must stay in the kernel for pppd.
         size = 1 if self._dialling else _CHUNK
+        first = True
         while self._reading:
             try:
                 received = os.read(self._device.fileno(), size)
@@ -140,11 +141,14 @@ class AtPort:
                 self._lost(error.strerror or str(error))
                 return
             if not received:
-                self._lost("hung up")
+                # With VMIN 0 an empty read means "no more"; readable and yet empty means hung up.
+                if first:
+                    self._lost("hung up")
                 return
             self._decode(received)
             if size == _CHUNK:
                 return
+            first = False
 
     def _decode(self, received: bytes) -> None:
         for item in self._codec.receive(received):
