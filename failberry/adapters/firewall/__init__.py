@@ -75,7 +75,7 @@ class FirewallAdapter:
             )
 
     def _proven(self) -> Backend:
-        """The back end in use; as long as none can be trusted, each call tries again.  Raises AdapterError."""
+        """The back end in use; as long as none can be trusted, each call tries anew.  Raises AdapterError."""
         if self._chosen is not None:
             return self._chosen
         self._alone = False
