@@ -108,7 +108,7 @@ _CALL_RESULT: Final = re.compile(rf"({'|'.join(_CALL_RESULTS)})(?!\w)")
 _NUMBERED: Final = re.compile(r"(\+CME|\+CMS|MODEM) ERROR:?\s*([0-9]{1,4}\b)?")
 _CALL_COMMAND: Final = re.compile(r"AT(?:D|O|A|\+CGDATA\b)", re.IGNORECASE)
 _OWN_NAME: Final = re.compile(r"AT([+^*%$#&!][A-Z0-9]+)", re.IGNORECASE)
-_UNSOLICITED: Final = re.compile(r"[+^*%$#&!_][A-Z]\w*(?::|$)|RING\b")
+_UNSOLICITED: Final = re.compile(r"[+^*%$#&!_][A-Z]\w*(?::|$)|RING\b|RDY$")
 
 _SENDABLE: Final = re.compile(r"[ -~]+")
 _SECRET: Final = re.compile(r"(?i)((?:CPIN|CPWD|CLCK|CGAUTH|AUTHDATA)\d*=).*")
@@ -192,13 +192,12 @@ class Codec:
     def abandon(self) -> None:
         """The pending command timed out: its late lines, its result too, are unsolicited from now on."""
         self._command = None
-        self._call = False
 
     def receive(self, data: bytes) -> list[Item]:
         """What ``data`` completes, in the order it was sent.  Never raises."""
         items: list[Item] = []
         start = 0
-        while not self._online:
+        while data and not self._online:
             end = _LINE_END.search(data, start)
             self._partial += data[start : end.start() if end else len(data)]
             if self._command is not None and not self._skipping:

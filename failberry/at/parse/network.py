@@ -195,7 +195,7 @@ def parse_contexts(lines: Lines) -> tuple[Context, ...] | ParseError:
         fields = split_fields(payload)
         cid = fields[0].number
         if cid is None or len(fields) < 2:
-            return failed("+CGDCONT", payload, "a context needs a number and a type")
+            return failed("+CGDCONT", lines, "a context needs a number and a type")
         texts = [field.text for field in fields[1:4]] + ["", ""]
         contexts.append(Context(cid=cid, pdp_type=texts[0].upper(), apn=texts[1], address=texts[2]))
     return tuple(contexts)
