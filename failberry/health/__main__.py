@@ -32,13 +32,13 @@ def main(arguments: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         options = _options(arguments)
-        listeners = _listeners(options.get("--listen"))
         with open(BOOT_ID, encoding="ascii") as file:  # noqa: PTH123 - pathlib costs 1 MB
-            boot_id = file.read().strip()
+            heartbeat = HeartbeatFile(options.get("--heartbeat", HEARTBEAT), boot_id=file.read().strip())
+        server = Server(_listeners(options.get("--listen")), heartbeat)
     except (UsageError, OSError) as error:
         systemd.journal(_ERROR, f"failberry-health: {error}")
         sys.exit(2)
-    _serve(Server(listeners, HeartbeatFile(options.get("--heartbeat", HEARTBEAT), boot_id=boot_id)))
+    _serve(server)
 
 
 def _options(arguments: Sequence[str]) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """The real process on real sockets."""
 
+import itertools
+import os
 import random
 import re
 import socket
@@ -176,6 +178,40 @@ def test_it_takes_over_the_socket_of_systemd() -> None:
         finally:
             process.kill()
             process.wait()
+
+
+def test_it_feeds_the_watchdog_and_counts_in_its_status_but_logs_once(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as service_manager:
+        service_manager.bind(str(tmp_path / "notify"))
+        service_manager.settimeout(TIMEOUT)
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "failberry.health",
+                "--heartbeat",
+                "/nonexistent",
+                "--listen",
+                "127.0.0.1:0",
+            ],
+            env=os.environ | {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "20000"},
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        assert process.stderr
+        port = int(process.stderr.readline().rpartition(":")[2])
+        states = iter(lambda: service_manager.recv(999).decode(), "")
+        assert next(states) == "READY=1"
+        assert next(states) == "WATCHDOG=1\nSTATUS=Connections by outcome: none yet"
+        for number in (1, 2, 3):
+            with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as peer:
+                peer.sendall(REQUEST)
+                read_all(peer)
+            assert f"WATCHDOG=1\nSTATUS=Connections by outcome: 503 {number}" in itertools.islice(states, 50)
+        process.terminate()
+        said = process.communicate(timeout=TIMEOUT)[1]
+    assert said == "<6>connections by outcome since the start: 503 1\n"
 
 
 @pytest.mark.parametrize(
