@@ -13,20 +13,21 @@ from ipaddress import IPv4Address, ip_address, ip_network
 
 from failberry.tomltext import shown
 
-_INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
-_APN_FORBIDDEN = re.compile(r"""[^!-~]|["'\\,;]""")
-_PIN = re.compile(r"[0-9]{4,8}")
-_DIAL_STRING = re.compile(r"[TtPp]?[*#][0-9*#]{1,39}")
-_USB_PATH = re.compile(r"[0-9]{1,3}-[0-9]{1,2}(\.[0-9]{1,2}){0,5}")
-_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
-_PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
-_HTTP_PATH = re.compile(r"/[A-Za-z0-9._~/-]{1,63}")
+# Plain text, compiled where it is first used: most files set few things, and a start shall be quick.
+_INTERFACE = r"[A-Za-z0-9_.-]{1,15}"
+_APN_FORBIDDEN = r"""[^!-~]|["'\\,;]"""
+_PIN = r"[0-9]{4,8}"
+_DIAL_STRING = r"[TtPp]?[*#][0-9*#]{1,39}"
+_USB_PATH = r"[0-9]{1,3}-[0-9]{1,2}(\.[0-9]{1,2}){0,5}"
+_MAC = r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}"
+_PORTS = r"([0-9]{1,5})(?:-([0-9]{1,5}))?"
+_HTTP_PATH = r"/[A-Za-z0-9._~/-]{1,63}"
 
-_SPENDS_A_TRY = re.compile(r"PIN(?!G)|PUK|CLCK|CPWD|CSIM|UNLOCK|ZNCK")
+_SPENDS_A_TRY = r"PIN(?!G)|PUK|CLCK|CPWD|CSIM|UNLOCK|ZNCK"
 """Commands that take a PIN, PUK or network code (TS 27.007 clauses 7.4, 7.5, 8.3, 8.17), and vendors' own."""
-_NOT_BASIC = re.compile(r'"[^"]*"?|[^A-Z0-9&\\;=?][^;"]*')
+_NOT_BASIC = r'"[^"]*"?|[^A-Z0-9&\\;=?][^;"]*'
 """Extended commands and texts: what is left of a command line are its basic ones (V.250 clauses 5.3, 5.4)."""
-_DIALS = re.compile(r"(?<![&\\])D")
+_DIALS = r"(?<![&\\])D"
 
 _BAUD_RATES = frozenset(
     {9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600, 1000000, 1500000, 2000000, 3000000, 4000000}
@@ -58,7 +59,7 @@ def interface_name(value: str) -> str | None:
     """A name that the kernel takes (its ``dev_valid_name()``) and that no tool reads as a pattern."""
     if len(value) > 15:
         return f"{shown(value)} is longer than an interface's 15 characters; `ip -br link` lists the names"
-    if not _INTERFACE.fullmatch(value) or value in {".", ".."}:
+    if not re.fullmatch(_INTERFACE, value) or value in {".", ".."}:
         return f"{shown(value)} is not an interface name; `ip -br link` lists them, for example eth0"
     if value == "lo":
         return "lo is the Pi's inner loop, not a line; `ip -br link` lists the others"
@@ -72,7 +73,7 @@ def apn(value: str) -> str | None:
     """
     if len(value) > 100:
         return f"has {len(value)} characters where 100 is the most; copy the APN from the carrier's page"
-    if _APN_FORBIDDEN.search(value):
+    if re.search(_APN_FORBIDDEN, value):
         return (
             f"{shown(value)} holds a character that no APN has; "
             "use letters, digits, dots and dashes as the carrier writes it"
@@ -91,7 +92,7 @@ def credential(value: str) -> str | None:
 
 def pin(value: str) -> str | None:
     """A SIM's PIN (4 to 8 digits: ETSI TS 102 221), or empty."""
-    if value and not _PIN.fullmatch(value):
+    if value and not re.fullmatch(_PIN, value):
         return (
             'is not a PIN, which is 4 to 8 digits; copy it from the carrier\'s letter, or write "" for none'
         )
@@ -102,7 +103,7 @@ def dial_string(value: str) -> str | None:
     """What follows ``ATD`` for a data session (3GPP TS 27.007 clause 10.2): never a telephone number."""
     if value[:3].upper() == "ATD":
         return f"{shown(value)} begins with ATD, which is sent anyway; write only what follows it"
-    if not _DIAL_STRING.fullmatch(value):
+    if not re.fullmatch(_DIAL_STRING, value):
         return f"{shown(value)} does not start a data session; *99# nearly always does"
     return None
 
@@ -111,7 +112,7 @@ def usb_path(value: str) -> str | None:
     """The kernel's name of a USB device: bus, then at most six ports (USB 2.0 section 4.1.1); or empty."""
     if value.startswith(("/dev/", "tty")):
         return f"{shown(value)} moves at every reset; give the USB path that `failberryctl status` shows"
-    if value and not _USB_PATH.fullmatch(value):
+    if value and not re.fullmatch(_USB_PATH, value):
         return f'{shown(value)} is not a USB path; write it as bus-port.port, for example "1-1.3"'
     return None
 
@@ -138,13 +139,13 @@ def _at_command(command: str) -> str | None:
         return "does not begin with AT; write it as it would be typed, for example AT+ZOPRT=5"
     if len(line) > 200:
         return "is longer than the 200 characters that modems take; split it in two"
-    if _SPENDS_A_TRY.search(line):
+    if re.search(_SPENDS_A_TRY, line):
         return (
             "speaks of a PIN, PUK or lock, and three wrong tries block a SIM; "
             "remove it and give the PIN as `pin` in [cellular], where it is tried once"
         )
-    basic = _NOT_BASIC.sub("", line.removeprefix("AT"))
-    if _DIALS.search(basic):
+    basic = re.sub(_NOT_BASIC, "", line.removeprefix("AT"))
+    if re.search(_DIALS, basic):
         return "dials; remove it and give the dial string as `dial` in [cellular]"
     if "&W" in basic:
         return "writes the modem's permanent memory at every dial (&W); type it once by hand instead"
@@ -168,7 +169,7 @@ def clients(value: tuple[str, ...]) -> str | None:
 
 
 def _client(value: str) -> str | None:
-    if _MAC.fullmatch(value):
+    if re.fullmatch(_MAC, value):
         if int(value[:2], 16) & 1:
             return f"{shown(value)} is a group address, which no client sends from; copy the client's own"
         return None
@@ -188,7 +189,7 @@ def _client(value: str) -> str | None:
 
 def port_range(value: str) -> str | None:
     """One port, or ``first-last``."""
-    match = _PORTS.fullmatch(value)
+    match = re.fullmatch(_PORTS, value)
     if match is None:
         return f'{shown(value)} is neither a port nor a range; write "443" or "8000-8010"'
     first, last = int(match[1]), int(match[2] or match[1])
@@ -217,7 +218,7 @@ def forward_target(value: str) -> str | None:
 
 def http_path(value: str) -> str | None:
     """A path that is hard to guess and needs no escaping (RFC 3986 section 2.3), or empty."""
-    if value and not _HTTP_PATH.fullmatch(value):
+    if value and not re.fullmatch(_HTTP_PATH, value):
         return (
             "is not a path of 1 to 63 letters, digits and ._~-/ after a slash; "
             'make one up, for example "/" and the output of `openssl rand -hex 8`'

@@ -23,7 +23,7 @@ _CAME = {
     list: "a list",
     dict: "a table",
 }
-_NUMBER = re.compile(r"-?[0-9]{1,18}")
+_NUMBER = r"-?[0-9]{1,18}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +89,9 @@ class Reading:
                 return self._fault(
                     at, "is missing", f"add {declaration.name} = {declaration.example} {_place(at[:-1])}"
                 )
-            value = declaration.default
-        else:
-            value = self._typed(declaration, raw, at)
+            self.well[at] = declaration.default
+            return declaration.default
+        value = self._typed(declaration, raw, at)
         if value is _FAULTY:
             return value
         answer = declaration.check(value) if declaration.check is not None else None
@@ -146,7 +146,7 @@ def _suggestion(declaration: Declaration, raw: object) -> str:
         return '"…", in quotes'
     if declaration.kind is str and type(raw) in {int, float}:
         return f'"{shown(raw)}", in quotes'
-    if declaration.kind in {int, float} and isinstance(raw, str) and _NUMBER.fullmatch(raw):
+    if declaration.kind in {int, float} and isinstance(raw, str) and re.fullmatch(_NUMBER, raw):
         return f"{raw}, without quotes"
     if declaration.kind is bool and isinstance(raw, str) and raw.lower() in {"true", "false"}:
         return f"{raw.lower()}, without quotes"
@@ -164,10 +164,10 @@ def _not_a_choice(raw: str, choices: list[str]) -> tuple[str, str]:
 
 def _unknown(name: str, value: object, at: KeyPath, known: Mapping[str, Declaration]) -> tuple[str, str]:
     """Say that nothing has this name here, and what was probably meant."""
-    problem = "is no section" if isinstance(value, (Mapping, list)) and not at else "is no setting"
     homes = _homes()
     if name in homes:
-        return f"{problem} here", f"it belongs {homes[name]}"
+        return "is no setting here", f"it belongs {homes[name]}"
+    problem = "is no section" if isinstance(value, Mapping) else "is no setting"
     meant = _closest(name, known)
     if meant is not None:
         return problem, f"did you mean {meant if known[meant].shape is Shape.VALUE else _heading(meant)}?"
@@ -209,7 +209,8 @@ def _closest(word: str, words: Iterable[str]) -> str | None:
     def likeness(each: str) -> float:
         return difflib.SequenceMatcher(None, _folded(word[:40]), _folded(each)).ratio()
 
-    (best, meant), (second, _) = sorted(((likeness(each), each) for each in words), reverse=True)[:2]
+    ranked = sorted(((likeness(each), each) for each in words), reverse=True)
+    (best, meant), (second, _) = (*ranked, (0.0, ""))[:2]
     return meant if best >= 0.6 and best - second >= 0.1 else None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
@@ -100,6 +99,8 @@ def _sample(table: type, *, commented: bool = False) -> Iterator[str]:
 
 
 def _comment(text: str) -> list[str]:
+    import textwrap  # only here: the daemon has no use for it
+
     return textwrap.wrap(text, 100, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
 
 

@@ -7,7 +7,7 @@ import re
 KeyPath = tuple[str | int, ...]
 """From the root of a document: keys, and places in arrays counted from 0."""
 
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
+_BARE_KEY = r"[A-Za-z0-9_-]{1,60}"
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
@@ -49,5 +49,5 @@ def dotted(path: KeyPath) -> str:
         if isinstance(part, int):
             text += f"[{part + 1}]"
         else:
-            text += ("." if text else "") + (part if _BARE_KEY.fullmatch(part) else shown(part))
+            text += ("." if text else "") + (part if re.fullmatch(_BARE_KEY, part) else shown(part))
     return text

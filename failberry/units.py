@@ -9,10 +9,10 @@ def duration(seconds: float) -> str:
     """Write a finite duration in its two largest units: ``0.4 s``, ``59 s``, ``3 min 20 s``, ``2 d 5 h``.
 
     Tenths of a second are told below ten seconds only; what the second unit cannot hold is cut off.
+    A negative one, of a moment that is overdue, is ``0 s``.
     """
-    if seconds < 0:
-        return f"-{duration(-seconds)}"
-    tenths = round(float(seconds), 1)
+    seconds = max(0.0, float(seconds))
+    tenths = round(seconds, 1)
     if tenths < 10 and not tenths.is_integer():
         return f"{tenths} s"
     whole = round(seconds)
