@@ -93,7 +93,7 @@ EXTENDED_RESULTS: Final = _order("ATX4&C1&D2")
 HANG_UP: Final = _order("ATH", timeout=10.0)
 """End the call (clause 6.3.6)."""
 
-_DIAL_STRING: Final = re.compile(r"[TtPp]?(?:[*#](?=[0-9]))?[0-9][0-9*#]{1,38}")
+_DIAL_STRING: Final = re.compile(r"[TtPp]?(?:[*#](?=[0-9]))?[0-9][0-9*#]{0,38}")
 
 
 def dial(string: str) -> Command[None]:
@@ -107,7 +107,7 @@ def dial(string: str) -> Command[None]:
     return _order(f"ATD{string}", timeout=60.0)
 
 
-_RAW: Final = re.compile(r"AT[ -~]{0,253}", re.IGNORECASE)
+_RAW: Final = re.compile(r"AT[!-~]{0,253}", re.IGNORECASE)
 _DIALS: Final = re.compile(r"ATD", re.IGNORECASE)
 _SPENDS_A_TRY: Final = re.compile(r"(?:PIN|CPWD|CLCK)[0-9]?=[^?]", re.IGNORECASE)
 
@@ -118,12 +118,12 @@ def raw(text: str) -> Command[None]:
     Raises ValueError if it is not one line of printable ASCII that starts with ``AT``, if it dials, or if
     it enters a PIN, of which each attempt is counted and recorded elsewhere.
     """
-    if not _RAW.fullmatch(text):
+    # Modems ignore blanks, so a blank must not hide anything.
+    dense = text.replace(" ", "")
+    if not _RAW.fullmatch(dense):
         raise ValueError(
             f"{conceal(text)!r} is not an AT command: one line of ASCII, AT first, at most 255 long"
         )
-    # Modems ignore blanks, so a blank must not hide anything.
-    dense = text.replace(" ", "")
     if _DIALS.match(dense):
         raise ValueError(f"{text!r} dials: set the number to dial as cellular.dial")
     if _SPENDS_A_TRY.search(dense):

@@ -5,7 +5,7 @@ import tracemalloc
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failberry.at import commands, parse
@@ -89,6 +89,7 @@ def single(data: bytes) -> list[bytes]:
     return [data[i : i + 1] for i in range(len(data))]
 
 
+@settings(deadline=None)
 @given(EXCHANGES, st.randoms(use_true_random=False))
 def test_splitting_the_bytes_changes_nothing(exchanges: list[tuple[str, bytes]], dice: random.Random) -> None:
     def anywhere(data: bytes) -> list[bytes]:
@@ -101,6 +102,7 @@ def test_splitting_the_bytes_changes_nothing(exchanges: list[tuple[str, bytes]],
         assert play(exchanges, single) == expected
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(["", "AT+CSQ", "AT+CMGS=9"]))
 def test_what_follows_any_garbage_is_decoded(garbage: bytes, pending: str) -> None:
     codec = Codec()
@@ -144,6 +146,7 @@ PIECES = st.sampled_from(
 LINE = st.lists(PIECES, max_size=14).map("".join) | st.text(max_size=30)
 
 
+@settings(deadline=None)
 @given(st.lists(LINE, max_size=3))
 def test_no_answer_makes_a_parser_raise(lines: list[str]) -> None:
     for command in EVERY_COMMAND:
@@ -157,6 +160,7 @@ def test_no_answer_makes_a_parser_raise(lines: list[str]) -> None:
         parse.parse_hcsq(line)
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(max_size=40), st.integers()))
 def test_every_error_has_a_name_a_class_and_advice(said: str | int) -> None:
     error = cme(said)

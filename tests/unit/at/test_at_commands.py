@@ -59,6 +59,7 @@ def test_functions() -> None:
     assert commands.dial("T*99#").text == "ATDT*99#"
     assert commands.raw("AT+ZOPRT=5").text == "AT+ZOPRT=5"
     assert commands.raw("AT^CURC=0").timeout == 10.0
+    assert commands.raw(" AT +CMEE = 1").text == " AT +CMEE = 1"
 
 
 def test_the_pin_is_sent_and_never_shown() -> None:
