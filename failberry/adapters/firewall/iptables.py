@@ -49,16 +49,7 @@ class Iptables:
 
     def read(self) -> Held:
         """Tell what is there.  Raises AdapterError."""
-        rules: dict[Place, tuple[Rule, ...]] = {}
-        strange: list[str] = []
-        for family in FAMILIES:
-            answer = self._errand("read", family)
-            strange += answer["strange"]
-            for chain, (table, built_in) in PLACES.items():
-                there = answer["tables"].get(table, {}).get(built_in)
-                if there is not None:
-                    rules[family, chain] = tuple(_decoded(chain, family, there, strange))
-        return Held(rules=rules, strange=tuple(strange))
+        return held({family: self._errand("read", family) for family in FAMILIES})
 
     def write(self, intent: FilterIntent) -> None:
         """Make the chains hold the intent, each table in one commit.  Raises AdapterError."""
@@ -120,12 +111,25 @@ def _tables(intent: FilterIntent, family: int) -> Tables:
     return tables
 
 
+def held(answers: Mapping[int, Mapping[str, Any]]) -> Held:
+    """Turn the answers of the child, one for each family, into rules."""
+    rules: dict[Place, tuple[Rule, ...]] = {}
+    strange: list[str] = []
+    for family, answer in answers.items():
+        strange += answer["strange"]
+        for chain, (table, built_in) in PLACES.items():
+            there = answer["tables"].get(table, {}).get(built_in)
+            if there is not None:
+                rules[family, chain] = tuple(_decoded(chain, family, there, strange))
+    return Held(rules=rules, strange=tuple(strange))
+
+
 def _decoded(chain: Chain, family: int, rules: list[XRule], strange: list[str]) -> Iterator[Rule]:
     for words in rules:
         try:
             yield decode(chain, family, words)
         except ValueError as error:
-            strange.append(f"IPv{family} {chain} holds a stranger: {error}")
+            strange.append(f"IPv{family} {chain}: {error}")
 
 
 # --- the child ------------------------------------------------------------------------------------

@@ -26,7 +26,8 @@ from failberry.core.intent import CELLULAR_MARK, MARK_MASK
 NOWHERE = "fbproof0"
 """An interface that does not exist."""
 
-_WHY = "Proof: written, read back and removed; 1 rule of every kind (RFC 2827), 2/3 of them for IPv4 & IPv6"
+_WHY = "Proof (1.2): read back & removed, 3/4; all of it"
+_LONGEST = f"{_WHY:=<120}"
 _MARK = (CELLULAR_MARK, MARK_MASK)
 
 _into = partial(Rule, why=_WHY, input_interface=NOWHERE)
@@ -72,17 +73,19 @@ PROOF = FilterIntent(
         _out(chain=Chain.NAT_POSTROUTING, destination=IPv6Network("2001:db8::/64"), verdict=Accept()),
         _out(chain=Chain.NAT_POSTROUTING, verdict=Masquerade()),
         _input(states=frozenset({ConnectionState.ESTABLISHED, ConnectionState.RELATED})),
-        _input(states=frozenset({ConnectionState.INVALID}), verdict=Drop()),
+        _input(states=frozenset({ConnectionState.INVALID}), verdict=Drop(), why=_LONGEST),
         _input(protocol="icmp", icmp_types=(3, 8, 11, 12)),
         _input(protocol="icmpv6", icmp_types=(1, 2, 3, 4, 128, 130, 134, 135, 136)),
         _input(protocol="udp", ports=(546, 546), source=IPv6Network("fe80::/10")),
         _input(family=4, protocol="udp", ports=(68, 68)),
         _input(protocol="tcp", ports=(9000, 9000)),
         _input(family=4, dnatted=True),
+        _forward(states=frozenset({ConnectionState.INVALID}), verdict=Drop()),
         _forward(input_interface=NOWHERE, dnatted=True),
         _forward(connection_mark=_MARK),
         _forward(source_mac="02:00:00:aa:bb:cc"),
         _forward(source=IPv4Network("192.0.2.7/32")),
+        _forward(source=IPv6Network("2001:db8::/64")),
         _forward(verdict=Drop()),
     )
 )

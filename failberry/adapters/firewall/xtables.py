@@ -119,9 +119,9 @@ def decode(chain: Chain, family: int, words: Mapping[str, Any]) -> Rule:
             try:
                 news = dict(_decode(key, options))
             except (TypeError, KeyError, AttributeError, IndexError) as error:
-                raise ValueError(f"unknown words: {key} {value}") from error
+                raise ValueError(f"no rule of ours says {key} {value}") from error
             if not news or any(found.get(name, each) != each for name, each in news.items()):
-                raise ValueError(f"unknown words: {key} {value}")
+                raise ValueError(f"no rule of ours says {key} {value}")
             found |= news
     if "verdict" not in found:
         raise ValueError(f"a rule that does nothing: {words}")
@@ -156,7 +156,7 @@ def _decode_match(name: str, options: dict[str, Any]) -> Iterator[tuple[str, Any
             if "tcp-flags" in every:
                 mask, flags = every["tcp-flags"]
                 if ({*mask.split(",")}, flags) != ({"SYN", "RST"}, "SYN"):
-                    raise ValueError(f"unknown flags: {flags} of {mask}")
+                    raise ValueError(f"no rule of ours says tcp-flags {mask} {flags}")
                 yield "tcp_syn", True
         case ("icmp", {"icmp-type": number, **rest}) | ("icmp6", {"icmpv6-type": number, **rest}) if not rest:
             yield "icmp_types", (int(number),)
@@ -192,7 +192,7 @@ def _decode_target(target: Any) -> Verdict:
         ):
             return RestoreMark(mask=int(mask, 16))
         case _:
-            raise ValueError(f"unknown target: {target}")
+            raise ValueError(f"no rule of ours says target {target}")
 
 
 def _mark(text: str) -> tuple[int, int]:
