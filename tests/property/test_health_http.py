@@ -2,7 +2,7 @@
 
 import re
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from failberry.health.heartbeat import Health
@@ -46,6 +46,7 @@ def conversation(pieces: list[bytes]) -> bytes:
     return respond(request, health=Health.OK, line="cellular", secret="/secret")  # noqa: S106 - a test's path
 
 
+@settings(deadline=None)
 @given(stream=streams, health=st.sampled_from(Health), line=st.sampled_from(["cellular", "w" * 24, None]))
 @example(stream=b"\n" * HEAD_LIMIT, health=Health.OK, line=None)
 def test_every_answer_is_well_formed_and_small(stream: bytes, health: Health, line: str | None) -> None:
@@ -62,6 +63,7 @@ def test_every_answer_is_well_formed_and_small(stream: bytes, health: Health, li
     assert body == b"" if head_only else len(body) == body_announced
 
 
+@settings(deadline=None)
 @given(stream=streams, data=st.data())
 def test_the_split_changes_nothing(stream: bytes, data: st.DataObject) -> None:
     cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=6).map(sorted))
@@ -73,6 +75,7 @@ def test_the_split_changes_nothing(stream: bytes, data: st.DataObject) -> None:
     )
 
 
+@settings(deadline=None)
 @given(almost_requests | well_formed)
 def test_a_verdict_is_final(stream: bytes) -> None:
     verdicts = [parse(stream[:length]) for length in range(len(stream) + 1)]

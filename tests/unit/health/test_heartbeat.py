@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failberry.health.heartbeat import SIZE_LIMIT, Health, Line, decode, encode, freshness
@@ -62,6 +62,7 @@ def test_a_link_local_address_is_found_without_its_zone() -> None:
     assert heartbeat.line_at("fe80::1%ppp0") == "cellular"
 
 
+@settings(deadline=None)
 @given(
     st.ip_addresses(v=4) | st.ip_addresses(v=6, network="2000::/3") | st.ip_addresses(v=6, network="fc00::/7")
 )
