@@ -85,7 +85,7 @@ def test_half_a_request_and_an_end_is_answered_and_no_request_is_not(health: Hea
 
 def test_a_check_costs_two_segments_from_us(health: HealthProcess) -> None:
     """SYN-ACK, then one that is acknowledgement, answer and FIN; tcp_info.tcpi_segs_in counts them."""
-    costs = set()
+    costs: set[int] = set()
     for _ in range(5):  # on a busy machine the kernel may not wait for the answer
         with health.connect() as peer:
             peer.sendall(REQUEST)
