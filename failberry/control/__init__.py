@@ -13,3 +13,8 @@ GROUP = "failberry"
 """Who may read the status."""
 
 INTERFACE = "io.failberry.Appliance"
+
+
+def is_age(name: str) -> bool:
+    """Whether a member of the document is seconds from now, which change while nothing happens."""
+    return name.endswith("_for") or name in {"age", "next_in"}

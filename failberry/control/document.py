@@ -17,6 +17,7 @@ from itertools import pairwise
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from failberry.control import is_age
 from failberry.core.snapshot import SNAPSHOT_VERSION, Snapshot
 from failberry.errors import FailberryError
 
@@ -56,7 +57,7 @@ def without_ages(value: Json) -> Json:
     """Leave out what changes by the mere passing of time; two equal results look the same to a person."""
     match value:
         case dict():
-            return {name: without_ages(each) for name, each in value.items() if not _is_age(name)}
+            return {name: without_ages(each) for name, each in value.items() if not is_age(name)}
         case list():
             return [without_ages(each) for each in value]
         case _:
@@ -76,10 +77,6 @@ def schema() -> dict[str, Any]:
         **top,
         "$defs": dict(sorted(definitions.items())),
     }
-
-
-def _is_age(name: str) -> bool:
-    return name.endswith("_for") or name in {"age", "next_in"}
 
 
 def _optional(kind: Any) -> Any:

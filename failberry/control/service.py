@@ -52,7 +52,7 @@ class Appliance(Protocol):
         """Hang up and dial, now."""
 
     async def forget_pin(self) -> None:
-        """Forget which PINs were refused."""
+        """Forget which PINs were refused; raises ``OSError`` when the disk refuses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,10 @@ class Service:
         _refuse_others(call, method.takes)
         if method.changes and not trusted:
             raise permission_denied()
-        return await method.answer(call.parameters)
+        try:
+            return await method.answer(call.parameters)
+        except OSError as refused:
+            raise CallError(f"{INTERFACE}.Failed", reason=str(refused)) from None
 
     async def _watch(self, call: Call) -> AsyncGenerator[Json, None]:
         _refuse_others(call, frozenset())

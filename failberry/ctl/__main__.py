@@ -1,0 +1,61 @@
+"""The front door of ``failberryctl``: parse, do, and turn every failure into words and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+from failberry.ctl import OK, UNREACHABLE, USAGE
+from failberry.ctl.arguments import parse
+from failberry.ctl.client import UnreachableError
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status."""
+    try:
+        arguments = parse(sys.argv[1:] if words is None else words)
+    except SystemExit as stop:
+        return USAGE if stop.code else OK
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # `| head` has seen enough; the interpreter's own flush at exit must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt:
+        return 130
+    except UnreachableError as error:
+        from failberry.ctl.style import Style
+        from failberry.ctl.words import unreachable
+
+        style = Style.of(sys.stderr, os.environ)
+        print(unreachable(arguments.socket, error.cause, style=style), file=sys.stderr)
+        return UNREACHABLE
+    return code
+
+
+def _run(arguments: SimpleNamespace) -> int:
+    if arguments.words == "status":
+        from failberry.ctl import status  # each command loads its own part only
+
+        return status.run(arguments)
+    from failberry.ctl import commands
+
+    if arguments.words == "release":
+        return commands.release(arguments, commands.remove_all)
+    run = {
+        "config check": commands.config_check,
+        "config show": commands.config_show,
+        "reload": commands.reload,
+        "redial": commands.redial,
+        "modem forget-pin": commands.forget_pin,
+        "version": commands.version,
+    }[arguments.words]
+    return run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

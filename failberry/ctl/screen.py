@@ -1,0 +1,246 @@
+"""The status as a person reads it, at three in the morning.
+
+Pure: a document goes in, lines of text come out.  What is wrong comes first, each with its cure; then
+the lines, the modem, what comes next; and nothing is said twice.
+"""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+
+from failberry.control import is_age
+from failberry.ctl import ATTENTION, NO_LINE, OK
+from failberry.ctl.style import Style, bar_count, clean
+from failberry.ctl.words import count, duration, sentence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from failberry.core.snapshot import KernelView, LineView, ModemView, Notice, SignalView, Snapshot
+
+_NAMES = {"wired": "wired line", "cellular": "mobile line"}
+_STATES = {
+    "unknown": "waiting",
+    "initializing": "being set up",
+    "locked": "the SIM is locked",
+    "disabled": "the radio is off",
+    "enabling": "switching the radio on",
+    "enabled": "the radio is on",
+    "searching": "looking for the network",
+    "registered": "on the network, not dialled",
+    "connecting": "dialling",
+    "disconnecting": "hanging up",
+    "failed": "it needs you",
+}
+_REGISTRATIONS = {"home": "home network", "roaming": "foreign network (roaming)"}
+_STRENGTHS = ("none", "weak", "fair", "good", "strong")
+_LABEL = 9
+
+
+def view(document: Any) -> Any:
+    """Make the JSON document readable as the :class:`Snapshot` that it came from, all its texts defused."""
+    match document:
+        case dict():
+            return SimpleNamespace(**{name: view(each) for name, each in document.items()})
+        case list():
+            return tuple(view(each) for each in document)
+        case str():
+            return clean(document)
+        case _:
+            return document
+
+
+def older(document: Any, seconds: float) -> Any:
+    """What the document would say so many seconds later, if nothing happened."""
+    match document:
+        case dict():
+            return {
+                name: _aged(name, each, seconds) if is_age(name) else older(each, seconds)
+                for name, each in document.items()
+            }
+        case list():
+            return [older(each, seconds) for each in document]
+        case _:
+            return document
+
+
+def _aged(name: str, value: float | None, seconds: float) -> float | None:
+    if value is None:
+        return None
+    return max(0.0, value - seconds) if name == "next_in" else value + seconds
+
+
+def verdict(status: Snapshot) -> int:
+    """Return the exit code that this status means."""
+    if status.active is None:
+        return NO_LINE
+    lines_up = status.wired.state == status.cellular.state == "up"
+    return OK if lines_up and not _problems(status) else ATTENTION
+
+
+def screen(status: Snapshot, *, style: Style, clock: float) -> list[str]:
+    """Return the whole text; ``clock`` is the time of day, in seconds since the epoch."""
+    problems = _problems(status)
+    page = _Page(style=style, clock=clock)
+    page.headline(_headline(status, problems), ("good", "attention", "bad")[verdict(status)])
+    for number, problem in enumerate(problems, start=1):
+        page.problem(number, problem)
+    page.blank()
+    _active(page, status)
+    _line(page, "Wired", status.wired)
+    _line(page, "Mobile", status.cellular)
+    _modem(page, status.modem)
+    _signal(page, status.modem.signal)
+    _next(page, status.modem)
+    _kernel(page, status.routes, status.firewall)
+    page.blank()
+    page.line(f"failberryd {status.failberry}, {status.mode}, running for {duration(status.running_for)}")
+    return page.lines
+
+
+class _Page:
+    """Rows with a label each; remembers what was said, to say it once."""
+
+    def __init__(self, *, style: Style, clock: float) -> None:
+        self.lines: list[str] = []
+        self.style = style
+        self._clock = clock
+        self._said: list[str] = []
+
+    def blank(self) -> None:
+        self.lines.append("")
+
+    def line(self, text: str) -> None:
+        self.lines += self.style.wrap(text)
+
+    def headline(self, text: str, tone: str) -> None:
+        self.lines += [self.style.paint(line, tone) for line in self.style.wrap(text)]
+
+    def problem(self, number: int, problem: Notice) -> None:
+        self._said += [problem.text, problem.cure]
+        self.blank()
+        self.lines += self.style.wrap(sentence(problem.text), first=f"{number}. ", rest="   ")
+        if problem.cure:
+            cure = self.style.wrap(sentence(problem.cure), first=f"   {self.style.arrow} ", rest="     ")
+            self.lines += [self.style.paint(line, "strong") for line in cure]
+
+    def row(self, label: str, *paragraphs: str) -> None:
+        """Write what of this is news under a label."""
+        first = label.ljust(_LABEL)
+        for paragraph in filter(None, map(self._news, paragraphs)):
+            self.lines += self.style.wrap(paragraph, first=first, rest=" " * _LABEL)
+            first = " " * _LABEL
+
+    def since(self, seconds: float) -> str:
+        """When it began, by the clock on the wall, and how long ago that is."""
+        if seconds < 60:
+            return f"for {duration(seconds)}"
+        then, today = time.localtime(self._clock - seconds), time.localtime(self._clock)
+        same_day = then[:3] == today[:3]
+        return f"since {time.strftime('%H:%M' if same_day else '%d %b %H:%M', then)} ({duration(seconds)})"
+
+    def _news(self, text: str) -> str:
+        """Leave out what a problem has already told, with or without the words before it."""
+        words = text.split(": ")
+        for heads in range(len(words)):
+            if any(": ".join(words[heads:]) in each for each in self._said):
+                return ": ".join(words[:heads])
+        return text
+
+
+def _problems(status: Snapshot) -> list[Notice]:
+    """Whatever needs attention: the daemon's own list, and what only its other fields tell."""
+    problems = list(status.warnings)
+    told = [each.cure for each in problems] + [each.text for each in problems]
+    modem = status.modem
+    if modem.advice and not any(modem.advice in each for each in told):
+        problems.append(_notice(f"modem: {modem.reason}", modem.advice))
+    for name, kernel in (("routes", status.routes), ("firewall", status.firewall)):
+        if kernel.problem and not any(kernel.problem in each for each in told):
+            problems.append(_notice(f"the kernel did not take our {name}: {kernel.problem}", ""))
+    return problems
+
+
+def _notice(text: str, cure: str) -> Any:
+    return SimpleNamespace(text=text, cure=cure)
+
+
+def _headline(status: Snapshot, problems: list[Notice]) -> str:
+    more = f" {count(len(problems), 'problem', 'problems')}:" if problems else ""
+    if status.active is None:
+        return f"No line works.{more}"
+    traffic = f"Traffic goes over the {_NAMES[status.active]}."
+    if problems:
+        return traffic + more
+    down = [_NAMES[name] for name in ("wired", "cellular") if getattr(status, name).state != "up"]
+    return f"{traffic} The {down[0]} is down." if down else f"All is well. {traffic}"
+
+
+def _active(page: _Page, status: Snapshot) -> None:
+    since = page.since(status.active_for)
+    if status.active is None:
+        # With both lines down, their own rows and the problems tell why.
+        page.row("Active", f"no line, {since}", "" if status.warnings else f"why: {status.active_reason}")
+    else:
+        page.row("Active", f"{_NAMES[status.active]}, {since}", f"why: {status.active_reason}")
+
+
+def _line(page: _Page, label: str, line: LineView) -> None:
+    facts = [*line.addresses]
+    if line.gateway:
+        facts.append(f"gateway {line.gateway}")
+    if line.dns:
+        facts.append(f"name servers {' '.join(line.dns)}")
+    page.row(
+        label,
+        f"{line.state}, {page.since(line.state_for)}: {line.reason}",
+        f"{line.interface}: {', '.join(facts)}" if facts else "",
+        line.reachability_text if line.addresses else "",
+    )
+
+
+def _modem(page: _Page, modem: ModemView) -> None:
+    words = _STATES.get(modem.state)
+    place = f" at USB {modem.usb_path}" if modem.usb_path else ""
+    sim = f", SIM ending in {modem.sim}" if modem.sim else ""
+    second = f"status on {modem.status_tty}" if modem.status_tty else "no second port"
+    tries = modem.pin_tries if modem.state in ("locked", "failed") else None
+    page.row(
+        "Modem",
+        f"{modem.state}{f' ({words})' if words else ''}, {page.since(modem.state_for)}",
+        modem.reason,
+        f"{modem.product or 'modem'}{place}{sim}" if place else "",
+        f"dials on {modem.dial_tty}, {second}, chosen by {modem.chosen_by}" if modem.dial_tty else "",
+        f"{count(tries, 'PIN attempt', 'PIN attempts')} left" if tries is not None else "",
+        f"failed {modem.failures} times in a row" if modem.failures > 1 else "",
+    )
+
+
+def _signal(page: _Page, signal: SignalView) -> None:
+    if signal.age is None:
+        return
+    registration = _REGISTRATIONS.get(signal.registration or "", signal.registration)
+    network = ", ".join(filter(None, (signal.operator, signal.technology, registration)))
+    strength = "strength unknown"
+    if signal.percent is not None:
+        strength = f"{page.style.bars(signal.percent)} {_STRENGTHS[bar_count(signal.percent)]}"
+    dbm = f", {signal.dbm} dBm" if signal.dbm is not None else ""
+    page.row("Signal", f"{strength}{dbm}, {duration(signal.age)} ago", network)
+
+
+def _next(page: _Page, modem: ModemView) -> None:
+    if not modem.next or (modem.state == "connected" and modem.next_in is None):
+        return
+    page.row("Next", modem.next if modem.next_in is None else f"{modem.next} in {duration(modem.next_in)}")
+
+
+def _kernel(page: _Page, routes: KernelView, firewall: KernelView) -> None:
+    words = {"ok": "in place", "pending": "being set", "failed": "not as wanted"}
+    backend = f" ({firewall.backend})" if firewall.backend else ""
+    page.row(
+        "Kernel",
+        f"routes {words[routes.state]}, firewall {words[firewall.state]}{backend}",
+        *(f"refused: {each}" for each in firewall.refused),
+    )
