@@ -109,7 +109,9 @@ class Interface:
             self._dcd_changed.wait()
             self._dcd_changed.clear()
             state = 3 if self._dcd else 0  # DCD and DSR
-            _ignoring_absence(os.write, endpoint, struct.pack("<BBHHHH", 0xA1, SERIAL_STATE, 0, self.number, 2, state))
+            _ignoring_absence(
+                os.write, endpoint, struct.pack("<BBHHHH", 0xA1, SERIAL_STATE, 0, self.number, 2, state)
+            )
 
 
 def _ignoring_absence(deed, endpoint, argument):  # type: ignore[no-untyped-def] # os.read or os.write
@@ -132,7 +134,9 @@ class Stick:
             self.interfaces.append(Interface(number, endpoint, interrupt=number == modem))
             endpoint = self.interfaces[-1].endpoints.stop
         self.state = {"power": "off", "usb": "off"}
-        self.state.update({f"{wire} {number}": "0" for number in range(interfaces) for wire in ("dtr", "rts")})
+        self.state.update(
+            {f"{wire} {number}": "0" for number in range(interfaces) for wire in ("dtr", "rts")}
+        )
         self.crashed = False
         self.listeners: dict[socket.socket, bytes] = {}
         self.selector = selectors.DefaultSelector()
@@ -164,7 +168,9 @@ class Stick:
         speeds = [b"".join(i.descriptors(bulk_size=size) for i in self.interfaces) for size in (64, PACKET)]
         count = sum(1 + len(i.endpoints) for i in self.interfaces)
         body = struct.pack("<2I", count, count) + b"".join(speeds)
-        os.write(self.control, struct.pack("<3I", DESCRIPTORS_V2, 12 + len(body), FULL_SPEED | HIGH_SPEED) + body)
+        os.write(
+            self.control, struct.pack("<3I", DESCRIPTORS_V2, 12 + len(body), FULL_SPEED | HIGH_SPEED) + body
+        )
         os.write(self.control, struct.pack("<4I", STRINGS, 16, 0, 0))
         for interface in self.interfaces:
             interface.start()
@@ -294,7 +300,9 @@ class Stick:
                 self.unplug()
             case ["crash"]:
                 self.crash()
-            case ["dcd", number, ("0" | "1") as up] if number.isdecimal() and int(number) < len(self.interfaces):
+            case ["dcd", number, ("0" | "1") as up] if number.isdecimal() and int(number) < len(
+                self.interfaces
+            ):
                 self.interfaces[int(number)].set_dcd(up=up == "1")
             case _:
                 return f"error not understood: {' '.join(words)}"

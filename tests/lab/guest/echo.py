@@ -1,0 +1,67 @@
+#!/usr/bin/python3
+"""A server that says who is asking: what a far end sees of a connection that went through address translation.
+
+TCP 80: any HTTP request is answered by ``{"peer": "…", "port": …, "server": "…"}``.
+TCP 7 and UDP 7: the same object as a line, then everything comes back; UDP puts it before each answer.
+IPv4 and IPv6 on every address of the namespace.
+"""
+
+import json
+import socket
+import socketserver
+import threading
+
+IDLE = 600.0
+REQUEST = 8192
+
+
+def _who(peer: tuple[str, int], server: str) -> bytes:
+    plain, here = (address.removeprefix("::ffff:") for address in (peer[0], server))
+    return json.dumps({"peer": plain, "port": peer[1], "server": here}).encode() + b"\n"
+
+
+class Http(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.settimeout(10.0)
+        self.request.recv(REQUEST)
+        body = _who(self.client_address, self.request.getsockname()[0])
+        head = f"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        self.request.sendall(head.encode() + body)
+
+
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.settimeout(IDLE)
+        self.request.sendall(_who(self.client_address, self.request.getsockname()[0]))
+        while data := self.request.recv(REQUEST):
+            self.request.sendall(data)
+
+
+class Datagrams(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        data, endpoint = self.request
+        endpoint.sendto(_who(self.client_address, "") + data, self.client_address)
+
+
+class Tcp(socketserver.ThreadingTCPServer):
+    address_family = socket.AF_INET6
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 128
+
+
+class Udp(socketserver.UDPServer):
+    address_family = socket.AF_INET6
+
+
+def main() -> None:
+    servers = [Tcp(("::", 80), Http), Tcp(("::", 7), Echo), Udp(("::", 7), Datagrams)]
+    threads = [threading.Thread(target=server.serve_forever) for server in servers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()
