@@ -1,7 +1,7 @@
 """Run the simulated modem on ttys.
 
     python3 -m tests.modemsim --pty --link-dir /tmp/modem --ppp none --control /tmp/modem.sock
-    python3 -m modemsim --ports /dev/ttyGS0,/dev/ttyGS1,/dev/ttyGS2,/dev/ttyGS3 --gadget …/usb_gadget/stick \
+    python3 -m modemsim --ports /dev/ttyGS0,/dev/ttyGS1,/dev/ttyGS2,/dev/ttyGS3 --bus /run/stick.sock \
         --profile zte_mf180 --control /run/modemsim.sock --state /var/lib/modemsim.json --netns carrier \
         --address 100.64.7.2 --peer 100.64.7.1 --dns 192.0.2.53
 
@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from .bus import Bus
 from .control import ControlServer
 from .loop import Loop
 from .modem import SimModem
@@ -35,7 +36,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--config", default="{}", help="fields of Sim, Network and Faults: JSON, or its file")
     parser.add_argument("--control", type=Path, help="unix socket to be told things on")
     parser.add_argument("--state", type=Path, help="file that keeps the SIM's tries and the contexts")
-    parser.add_argument("--gadget", type=Path, help="configfs directory to unbind and bind at a power cycle")
+    parser.add_argument("--bus", type=Path, help="unix socket of the program that plays the USB half")
     parser.add_argument("--ppp", default="pppd", help='the carrier\'s pppd; "none": data calls go nowhere')
     parser.add_argument(
         "--ppp-log", type=Path, help="where that pppd's messages go (default: standard error)"
@@ -91,7 +92,7 @@ def main() -> None:
         netns=options.netns,
         log=2 if options.ppp_log is None else options.ppp_log.open("ab"),
         control=ControlServer(options.control) if options.control is not None else None,
-        gadget=options.gadget,
+        bus=Bus(options.bus) if options.bus is not None else None,
         state_file=options.state,
     )
 

@@ -1,8 +1,8 @@
 """The carrier's end of a data call: a real pppd in the carrier's network namespace.
 
 pppd runs on a pseudo terminal of its own and the simulator carries the bytes, as a stick's firmware does. So
-the USB tty is never handed over (no byte can be lost), the firmware sees "+++" and HDLC breaks and can hang in
-mid-session, and a host whose pppd was killed finds the port still in data mode.
+the USB tty is never handed over (no byte can be lost), the firmware sees "+++" and HDLC breaks, it can hang
+in mid-session, and a host whose pppd was killed finds the port still in data mode.
 """
 
 import contextlib

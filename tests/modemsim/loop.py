@@ -1,6 +1,5 @@
 """Joins the pure modem to its ttys, its pppd and its control socket: one thread, one poll."""
 
-import contextlib
 import json
 import os
 import select
@@ -12,11 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import IO, assert_never
 
+from .bus import Bus
 from .carrier import PppSession
 from .control import ControlServer
 from .model import Appear, Output, PppBytes, StartPpp, StopPpp, Vanish, Write
 from .modem import SimModem
-from .wires import Wire
+from .port import Mode
+from .wires import PtyEnd, Wire
 
 WIRE_CHECK = 0.05  # seconds between looks at a port that nobody holds open
 READY_CHECK = 0.01  # seconds between looks at a pppd that is still starting
@@ -34,13 +35,12 @@ class Loop:
     netns: str = ""
     log: IO[bytes] | int = 2
     control: ControlServer | None = None
-    gadget: Path | None = None
+    bus: Bus | None = None
     state_file: Path | None = None
     sessions: dict[int, PppSession] = field(default_factory=dict)
     dying: list[PppSession] = field(default_factory=list)
     vanished: bool = False
     stopping: bool = False
-    _udc: str = ""
     _stored: dict[str, object] = field(default_factory=dict)
 
     # --- life
@@ -52,11 +52,9 @@ class Loop:
         signal.set_wakeup_fd(wake_write)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
-        if self.gadget is not None:
-            self._udc = (self.gadget / "UDC").read_text().strip()
         for wire in self.wires:
             wire.open()
-        if not any(wire.end.powered_by_host for wire in self.wires):
+        if self.bus is None:
             self.perform(self.modem.power_on(time.monotonic()))
         started()
         try:
@@ -85,6 +83,8 @@ class Loop:
             wire.close()
         if self.control is not None:
             self.control.close()
+        if self.bus is not None:
+            self.bus.close()
         self._save()
 
     def _save(self) -> None:
@@ -122,6 +122,8 @@ class Loop:
         if self.control is not None:
             for fd in self.control.fds():
                 watch(fd, partial(self.control.serve, self, fd))
+        if self.bus is not None:
+            watch(self.bus.fileno(), self._bus_event)
         for fd, events in poll.poll(self._timeout() * 1000):
             handlers[fd](events)
         self._periodic(time.monotonic())
@@ -141,9 +143,8 @@ class Loop:
 
     def _periodic(self, now: float) -> None:
         for wire in self.wires:
-            there = wire.end.powered_by_host or not self.vanished
-            if there and not wire.up and wire.check():
-                self._host_came(wire, now)
+            if not wire.up and not self._is_away(wire) and wire.check() and isinstance(wire.end, PtyEnd):
+                self.perform(self.modem.dtr(wire.number, up=True, now=now))
         for session in self.sessions.values():
             if not session.ready:
                 session.check_ready()
@@ -163,21 +164,25 @@ class Loop:
         data = wire.read()
         if data is None:
             wire.lost()
-            self._host_left(wire, time.monotonic())
+            if isinstance(wire.end, PtyEnd):
+                self.perform(self.modem.dtr(wire.number, up=False, now=time.monotonic()))
         elif data:
             self.perform(self.modem.receive(wire.number, data, time.monotonic()))
 
-    def _host_came(self, wire: Wire, now: float) -> None:
-        if not wire.end.powered_by_host:
-            self.perform(self.modem.dtr(wire.number, up=True, now=now))
-        elif not self.vanished:
-            self.perform(self.modem.power_on(now))
-
-    def _host_left(self, wire: Wire, now: float) -> None:
-        if not wire.end.powered_by_host:
-            self.perform(self.modem.dtr(wire.number, up=False, now=now))
-        elif self.modem.powered and not any(other.up for other in self.wires):
-            self.perform(self.modem.power_off(now))
+    def _bus_event(self, _: int) -> None:
+        assert self.bus is not None
+        lines = self.bus.hear()
+        if lines is None:
+            raise ConnectionError("the program that plays the USB half is gone")
+        now = time.monotonic()
+        for words in lines:
+            match words:
+                case ["power", "on"] if not self.modem.powered and not self.vanished:
+                    self.perform(self.modem.power_on(now))
+                case ["power", "off"] if self.modem.powered:
+                    self.perform(self.modem.power_off(now))
+                case ["dtr", port, level] if int(port) < len(self.wires):
+                    self.perform(self.modem.dtr(int(port), up=level == "1", now=now))
 
     def _session_event(self, session: PppSession, events: int) -> None:
         if events & select.POLLOUT:
@@ -203,22 +208,28 @@ class Loop:
     def perform(self, outputs: Iterable[Output]) -> None:
         """Do what the modem put out, in its order."""
         for output in outputs:
-            match output:
-                case Write(port=port, data=data):
-                    self.wires[port].write(data)
-                case PppBytes(port=port, data=data):
-                    if port in self.sessions:
-                        self.sessions[port].feed(data)
-                case StartPpp():
-                    self._start_ppp(output)
-                case StopPpp(port=port, graceful=graceful):
-                    self._stop_ppp(port, graceful=graceful)
-                case Vanish():
-                    self._vanish()
-                case Appear():
-                    self._appear()
-                case _:
-                    assert_never(output)
+            self._perform_one(output)
+        if self.bus is not None:
+            for port in self.modem.ports:
+                self.bus.set_dcd(port.number, up=port.cid is not None or port.mode is Mode.STUCK)
+
+    def _perform_one(self, output: Output) -> None:
+        match output:
+            case Write(port=port, data=data):
+                self.wires[port].write(data)
+            case PppBytes(port=port, data=data):
+                if port in self.sessions:
+                    self.sessions[port].feed(data)
+            case StartPpp():
+                self._start_ppp(output)
+            case StopPpp(port=port, graceful=graceful):
+                self._stop_ppp(port, graceful=graceful)
+            case Vanish():
+                self._vanish()
+            case Appear():
+                self._appear()
+            case _:
+                assert_never(output)
 
     def _start_ppp(self, start: StartPpp) -> None:
         if not self.ppp:
@@ -243,17 +254,17 @@ class Loop:
 
     def _vanish(self) -> None:
         self.vanished = True
-        self._bind("")
+        if self.bus is not None:
+            self.bus.plug(into=False)
         for wire in self.wires:
-            if not wire.end.powered_by_host:
+            if self._is_away(wire):
                 wire.close()
                 wire.end.gone()
 
+    def _is_away(self, wire: Wire) -> bool:
+        return self.vanished and isinstance(wire.end, PtyEnd)
+
     def _appear(self) -> None:
         self.vanished = False
-        self._bind(self._udc)
-
-    def _bind(self, udc: str) -> None:
-        if self.gadget is not None:
-            with contextlib.suppress(OSError):  # unbound already
-                (self.gadget / "UDC").write_text(f"{udc}\n")
+        if self.bus is not None:
+            self.bus.plug(into=True)

@@ -1,11 +1,7 @@
-"""Ports on real ttys: pseudo terminals, or the modem's side of a USB gadget (/dev/ttyGSn).
+"""Ports on real ttys: pseudo terminals of our own, or ttys that are there.
 
-What each kind tells about the host:
-
-* A pseudo terminal's master hangs up while the host has it closed. That is DTR: who closes a port drops it.
-* The gadget drivers gser and acm give user space no modem lines (TIOCMGET fails: drivers/usb/gadget/function/
-  u_serial.c has no tiocmget), so DTR is not seen there. But their tty hangs up when the USB link ends, and has
-  no room to write until there is one again: that is power.
+The master of a pseudo terminal hangs up while the host has it closed: that is DTR, which drops at the last
+close. A tty that is there tells nothing of the kind; its DTR, carrier and power come over ``bus.Bus``.
 """
 
 import contextlib
@@ -15,26 +11,9 @@ import termios
 import tty
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 READ_SIZE = 65536
 MAX_OUT = 262_144  # a host that reads nothing loses the rest
-
-
-class End(Protocol):
-    """One kind of tty."""
-
-    # Whether a lost link means that the power is gone, or else that DTR dropped.
-    powered_by_host: bool
-
-    def open(self) -> int:
-        """Return a new non-blocking descriptor in raw mode. Raises OSError."""
-
-    def is_up(self, fd: int) -> bool:
-        """Whether the host is there."""
-
-    def gone(self) -> None:
-        """The device has left the bus."""
 
 
 @dataclass(kw_only=True)
@@ -43,9 +22,9 @@ class PtyEnd:
 
     link: Path | None
     path: str = ""
-    powered_by_host: bool = False
 
     def open(self) -> int:
+        """Return a non-blocking descriptor in raw mode."""
         master, slave = os.openpty()
         tty.setraw(slave)
         self.path = os.ttyname(slave)
@@ -58,10 +37,8 @@ class PtyEnd:
             fresh.rename(self.link)
         return master
 
-    def is_up(self, fd: int) -> bool:
-        return not _poll(fd) & select.POLLHUP
-
     def gone(self) -> None:
+        """The device has left the bus."""
         if self.link is not None:
             self.link.unlink(missing_ok=True)
 
@@ -71,25 +48,15 @@ class TtyEnd:
     """A tty that is there, like /dev/ttyGS0."""
 
     path: str
-    powered_by_host: bool = True
 
     def open(self) -> int:
+        """Return a non-blocking descriptor in raw mode. Raises OSError."""
         fd = os.open(self.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         tty.setraw(fd)
         return fd
 
-    def is_up(self, fd: int) -> bool:
-        events = _poll(fd)
-        return bool(events & select.POLLOUT) and not events & (select.POLLHUP | select.POLLERR)
-
     def gone(self) -> None:
-        """The tty itself stays."""
-
-
-def _poll(fd: int) -> int:
-    poll = select.poll()
-    poll.register(fd, select.POLLIN | select.POLLOUT)
-    return next((events for _, events in poll.poll(0)), 0)
+        """The device has left the bus; the tty itself stays."""
 
 
 @dataclass(kw_only=True)
@@ -118,16 +85,15 @@ class Wire:
         """See whether the host is there, and return whether that has changed."""
         if self.fd is None:
             self.open()
-        before, self.up = self.up, self.fd is not None and self.end.is_up(self.fd)
+        before, self.up = self.up, self.fd is not None and not _hung_up(self.fd)
         return before != self.up
 
     def lost(self) -> None:
-        """The host is gone. A tty that was hung up must be opened anew (its descriptor is dead)."""
+        """The host is gone. The descriptor of a tty that was hung up is dead; a master stays good."""
         self.up = False
         self.out.clear()
-        if self.end.powered_by_host:
+        if isinstance(self.end, TtyEnd):
             self.close()
-            self.open()
 
     def read(self) -> bytes | None:
         """Return what is there, b"" for nothing yet, None when the host is gone."""
@@ -152,3 +118,9 @@ class Wire:
             return
         with contextlib.suppress(OSError):  # the read side reports a lost link
             del self.out[: os.write(self.fd, self.out)]
+
+
+def _hung_up(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, 0)
+    return bool(poll.poll(0))  # POLLHUP and POLLERR come unasked

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -112,6 +113,35 @@ def test_a_power_cycle_takes_the_ports_away_and_a_restart_keeps_the_tries(simula
     with again.open(1) as port:
         assert b"+ZPINPUK: 2,10" in ask(port, "AT+ZPINPUK=?")
     again.end()
+
+
+def test_power_dtr_and_carrier_detect_over_the_bus_of_another_program(tmp_path):
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(tmp_path / "bus"))
+        door.listen()
+        door.settimeout(DEADLINE)
+        simulator = Simulator(tmp_path, "--bus", str(tmp_path / "bus"))
+        bus, _ = door.accept()
+    with bus, bus.makefile("r") as lines, simulator.open(2) as port:
+        bus.settimeout(DEADLINE)
+
+        def powered(*, on):
+            simulator.wait_for(lambda answer: answer["state"]["powered"] is on)
+
+        powered(on=False)
+        bus.sendall(b"usb off\npower on\n")
+        powered(on=True)
+        ask(port, "AT+CPMS?;E0")
+        ask(port, "ATD*99#", b"7200000\r\n")
+        assert lines.readline() == "dcd 2 1\n"
+        bus.sendall(b"dtr 2 0\n")
+        assert port.read_until(b"CARRIER\r\n") == b"\r\nNO CARRIER\r\n"
+        assert lines.readline() == "dcd 2 0\n"
+        simulator.do("power_cycle", off_for=0.01)
+        assert [lines.readline(), lines.readline()] == ["unplug\n", "plug\n"]
+        bus.sendall(b"power off\n")
+        powered(on=False)
+        simulator.end()
 
 
 def test_the_command_line_client(simulator, capfd):
