@@ -7,43 +7,22 @@ at or below 4.
 """
 
 import argparse
-import asyncio
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from failberry.control.server import ControlServer, listen  # noqa: E402  (this tree's)
-from failberry.control.service import Service  # noqa: E402
-from tests.unit.control.simulated import SimulatedAppliance  # noqa: E402
+from tests.unit.control.simulated import SimulatedAppliance, daemon  # noqa: E402  (this tree's)
 
 GOAL = 4.0
 ENTRY_POINT = "import sys; from failberry.ctl.__main__ import main; sys.exit(main())"
-
-
-@contextmanager
-def daemon(path: str) -> Iterator[None]:
-    """A simulated daemon on a thread."""
-    loop = asyncio.new_event_loop()
-    server = loop.create_task(ControlServer(Service(SimulatedAppliance())).serve(listen(path)))
-    server.add_done_callback(lambda _: loop.stop())
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        yield
-    finally:
-        loop.call_soon_threadsafe(server.cancel)
-        thread.join(10)
-        loop.close()
 
 
 def seconds(command: Sequence[str]) -> float:
@@ -79,9 +58,9 @@ def main() -> int:
         status = [arguments.ctl, "--socket", arguments.socket, "status"]
         return int(measure(nothing, status, arguments.rounds) > GOAL)
     with tempfile.TemporaryDirectory() as folder:
-        path = f"{folder}/control"
-        with daemon(path):
-            status = [arguments.python, "-c", ENTRY_POINT, "--socket", path, "status"]
+        path = Path(folder) / "control"
+        with daemon(path, SimulatedAppliance()):
+            status = [arguments.python, "-c", ENTRY_POINT, "--socket", str(path), "status"]
             return int(measure(nothing, status, arguments.rounds) > GOAL)
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from types import SimpleNamespace
 
 from failberry import __version__
 from failberry.control import SOCKET
 from failberry.ctl import CONFIG_FILE, EXIT_CODES
+
+# Without a given width argparse asks for the terminal's, and imports every compression module for that.
+_WRAPPED = partial(argparse.HelpFormatter, width=80)
+_RAW = partial(argparse.RawDescriptionHelpFormatter, width=80)
 
 COMMANDS = {
     "status": "show which line is active and why, the modem, and what comes next",
@@ -37,20 +42,23 @@ def parser() -> argparse.ArgumentParser:
         prog="failberryctl",
         description="Ask and steer failberryd, which keeps the house on the Internet by a USB modem.",
         epilog=f"exit status:\n{exits}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_RAW,
         parents=[_common()],
     )
     top.add_argument("--version", action="version", version=f"failberryctl {__version__}")
-    # A given prog spares argparse its formatter, which would import the compression modules by shutil.
-    groups = {"": top.add_subparsers(metavar="COMMAND", required=True, prog=top.prog)}
+    groups = {"": top.add_subparsers(metavar="COMMAND", required=True)}
     for words, purpose in COMMANDS.items():
         group, _, name = words.rpartition(" ")
         if group not in groups:
             about = ", ".join(each for each in COMMANDS if each.startswith(group))
-            inner = groups[""].add_parser(group, help=about)
-            groups[group] = inner.add_subparsers(metavar="COMMAND", required=True, prog=inner.prog)
+            inner = groups[""].add_parser(group, help=about, formatter_class=_WRAPPED)
+            groups[group] = inner.add_subparsers(metavar="COMMAND", required=True)
         command = groups[group].add_parser(
-            name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.", parents=[_common()]
+            name,
+            help=purpose,
+            description=f"{purpose[0].upper()}{purpose[1:]}.",
+            formatter_class=_WRAPPED,
+            parents=[_common()],
         )
         command.set_defaults(words=words)
         if words == "status":
@@ -67,7 +75,9 @@ def parser() -> argparse.ArgumentParser:
 
 def _common() -> argparse.ArgumentParser:
     """Options that may stand before and after the command."""
-    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common = argparse.ArgumentParser(
+        add_help=False, argument_default=argparse.SUPPRESS, formatter_class=_WRAPPED
+    )
     common.add_argument("--socket", metavar="PATH", help=f"the daemon's socket (default: {SOCKET})")
     common.add_argument("--config", metavar="PATH", help=f"configuration file (default: {CONFIG_FILE})")
     return common

@@ -6,6 +6,7 @@ the lines, the modem, what comes next; and nothing is said twice.
 
 from __future__ import annotations
 
+import math
 import time
 from types import SimpleNamespace
 
@@ -233,7 +234,9 @@ def _signal(page: _Page, signal: SignalView) -> None:
 def _next(page: _Page, modem: ModemView) -> None:
     if not modem.next or (modem.state == "connected" and modem.next_in is None):
         return
-    page.row("Next", modem.next if modem.next_in is None else f"{modem.next} in {duration(modem.next_in)}")
+    # Rounded up: a countdown ends at nothing, not a second before.
+    countdown = f" in {duration(math.ceil(modem.next_in))}" if modem.next_in is not None else ""
+    page.row("Next", modem.next + countdown)
 
 
 def _kernel(page: _Page, routes: KernelView, firewall: KernelView) -> None:

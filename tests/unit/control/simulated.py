@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ class SimulatedAppliance:
     toml: str = 'mode = "standby-gateway"\n'
     warnings: tuple[str, ...] = ()
     faults: ConfigError | None = None
+    disk: OSError | None = None
+    """What the disk says to a change."""
     asked: list[str] = field(default_factory=list)
 
     async def status(self) -> Snapshot:
@@ -43,6 +46,8 @@ class SimulatedAppliance:
         self.asked.append("redial")
 
     async def forget_pin(self) -> None:
+        if self.disk is not None:
+            raise self.disk
         self.asked.append("forget_pin")
 
 
@@ -60,6 +65,30 @@ async def serving(
             server.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await server
+
+
+@contextlib.contextmanager
+def daemon(
+    path: Path, appliance: SimulatedAppliance, *, trusted: frozenset[int] | None = None
+) -> Iterator[Callable[[], None]]:
+    """A real server on a thread, for callers that block; gives what says that something changed."""
+    service = Service(appliance)
+    listener = listen(str(path))
+    loop = asyncio.new_event_loop()
+    server = loop.create_task(ControlServer(service, trusted=trusted).serve(listener))
+    server.add_done_callback(lambda _: loop.stop())
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    def changed() -> None:
+        loop.call_soon_threadsafe(service.changed)
+
+    try:
+        yield changed
+    finally:
+        loop.call_soon_threadsafe(server.cancel)
+        thread.join(DEADLINE)
+        loop.close()
 
 
 class Client:

@@ -137,7 +137,7 @@ Wired    up, since 12 Jan 04:00 (3 days 4 h): eth0 has link, address and gateway
          the router
 Mobile   down, since 07:48 (12 min)
 Modem    unknown (waiting), since 07:48 (12 min)
-Next     look for the modem on the USB bus in 7 s
+Next     look for the modem on the USB bus in 8 s
 Kernel   routes in place, firewall in place (nftables)
 
 failberryd 0.1.0, standby-gateway, running for 3 days 4 h
@@ -193,7 +193,7 @@ Active   no line, for 48 s
 Wired    down, for 48 s
 Mobile   down, since 07:48 (12 min)
 Modem    unknown (waiting), since 07:48 (12 min)
-Next     look for the modem on the USB bus in 7 s
+Next     look for the modem on the USB bus in 8 s
 Kernel   routes in place, firewall in place (nftables)
 
 failberryd 0.1.0, standby-gateway, running for 3 days 4 h

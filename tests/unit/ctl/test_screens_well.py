@@ -171,7 +171,7 @@ Wired    down, for 0 s: not looked at yet
 Mobile   down, for 0 s: not looked at yet
 Modem    unknown (waiting), since 07:48 (12 min)
          no USB modem found; plug it in, or see whether it got power
-Next     look for the modem on the USB bus in 7 s
+Next     look for the modem on the USB bus in 8 s
 Kernel   routes being set, firewall being set
 
 failberryd 0.1.0, standby-gateway, running for 0 s
