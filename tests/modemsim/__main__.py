@@ -12,6 +12,7 @@ import argparse
 import dataclasses
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -103,7 +104,10 @@ def main() -> None:
         }
         print(json.dumps(ready), flush=True)
 
-    loop.run(started=started)
+    try:
+        loop.run(started=started)
+    except ConnectionError as error:
+        sys.exit(f"modemsim: {options.bus}: {error}")
 
 
 if __name__ == "__main__":

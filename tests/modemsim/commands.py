@@ -132,9 +132,7 @@ def _pin(modem: "SimModem", pin: str) -> Reply:
 
 
 def cpin(modem: "SimModem", port: "Port", command: Command, now: float) -> Reply:
-    if command.op == "=":
-        modem.counters["puk_attempts" if len(command.args) > 1 else "pin_attempts"] += 1
-    elif command.op == "=?":
+    if command.op == "=?":
         return OK
     if (code := radio.sim_error(modem, "sim", now)) is not None:
         return Reply(cme=code)
@@ -274,6 +272,8 @@ COMMANDS: dict[str, Handler] = {
 
 def execute(modem: "SimModem", port: "Port", command: Command, now: float) -> Reply:
     """Run one command: a fault's refusal, else a text of the vendor or of all, else the table above."""
+    if command.name == "+CPIN" and command.op == "=":
+        modem.counters["puk_attempts" if len(command.args) > 1 else "pin_attempts"] += 1
     refused = modem.faults.refuse.get(command.name)
     if refused is not None:
         return Reply(final=refused) if isinstance(refused, str) else Reply(cme=refused)

@@ -185,6 +185,8 @@ class Loop:
                     self.perform(self.modem.dtr(int(port), up=level == "1", now=now))
 
     def _session_event(self, session: PppSession, events: int) -> None:
+        if self.sessions.get(session.port) is not session:
+            return  # its end came in the same turn
         if events & select.POLLOUT:
             session.flush()
         if events & select.POLLIN and (data := session.read()):

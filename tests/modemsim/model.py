@@ -6,8 +6,21 @@ flat ``{"registration": "roaming", "silent": true}`` can turn any of them while 
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from .profiles import STAT, TECHNOLOGIES
+
+REFUSALS = ("no_carrier", "cme")
+DROPS = ("", "cr", "crlf", "lf")
+EXITS = ("dtr", "plus", "hdlc")
+
+
+def _choose(name: str, values: Iterable[str], choices: Iterable[str]) -> None:
+    wrong = [value for value in values if value not in choices]
+    if wrong:
+        raise ValueError(f"{name}: {wrong[0]!r} is none of {', '.join(filter(None, choices))}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +69,15 @@ class Network:
     # More options for the carrier's pppd, for instance require-pap.
     ppp_options: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        _choose("registration", [self.registration], STAT)
+        _choose("technology", [self.technology], ["", *TECHNOLOGIES])
+        _choose("refusal", [self.refusal], REFUSALS)
+        if not self.plmn.isdecimal() or len(self.plmn) not in (5, 6):
+            raise ValueError(
+                f"plmn: {self.plmn!r} is not a country's three digits and a network's two or three"
+            )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
@@ -82,14 +104,20 @@ class Faults:
     dial_result: str = ""
     dial_result_times: int = -1
     ppp_glued: bool = False  # an LCP frame in the same write as CONNECT
-    no_carrier_after: float = 0.0  # seconds until the network ends each session (0: never)
+    no_carrier_after: float = (
+        0.0  # seconds until the network ends each session dialled from now on (0: never)
+    )
     no_carrier_graceful: bool = False  # … with an LCP Terminate-Request first
     # After a session the port does not return to command mode: it swallows everything.
     stuck_in_data_mode: bool = False
     # Ways out of data mode that work: a DTR drop, "+++" with its guard time, a bogus HDLC frame.
-    data_mode_exits: tuple[str, ...] = ("dtr", "plus", "hdlc")
+    data_mode_exits: tuple[str, ...] = EXITS
     bogus_dns: bool = False  # 10.11.12.13 and .14, as sticks hand out before their PDP context is up
     no_peer_address: bool = False  # the stick names no address of its own in IPCP
+
+    def __post_init__(self) -> None:
+        _choose("drop_crlf", [self.drop_crlf], DROPS)
+        _choose("data_mode_exits", self.data_mode_exits, EXITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

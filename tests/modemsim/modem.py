@@ -181,6 +181,7 @@ class SimModem:
             raise ValueError(f"no such field: {', '.join(sorted(rest))}")
         self._advance(now)
         self.sim, self.network, self.faults = sim, network, faults
+        radio.wake_when_lost(self)
         radio.watch(self, now)
         return self._drain(now)
 

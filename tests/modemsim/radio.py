@@ -32,11 +32,15 @@ def sim_error(modem: "SimModem", needs: str, now: float) -> int | None:
 
 def start_search(modem: "SimModem", now: float) -> None:
     """Look for the network anew."""
-    network = modem.network
-    modem.found_at = now + network.search_for
-    modem.at(modem.found_at, lambda _: None)  # wakes the modem up to see the change
-    if network.lost_after:
-        modem.at(modem.found_at + network.lost_after, lambda _: None)
+    modem.found_at = now + modem.network.search_for
+    modem.at(modem.found_at, lambda _: None)  # to see the change in time
+    wake_when_lost(modem)
+
+
+def wake_when_lost(modem: "SimModem") -> None:
+    """See the loss in time."""
+    if modem.powered and modem.network.lost_after:
+        modem.at(modem.found_at + modem.network.lost_after, lambda _: None)
 
 
 def registration(modem: "SimModem", now: float, *, packet: bool = False) -> int:

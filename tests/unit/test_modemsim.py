@@ -124,8 +124,11 @@ def test_wrong_pins_lead_to_the_puk_and_power_does_not_give_tries_back():
     assert host.send("AT+CPIN=00000000,4321") == b"\r\n+CME ERROR: 16\r\n"
     assert host.send("AT+CPIN=12345678,4321") == b"\r\nOK\r\n"
     assert host.send("AT+CPIN?") == b"\r\n+CPIN: READY\r\n\r\nOK\r\n"
+    host.modem.change({"refuse": {"+CPIN": 14}}, host.now)
+    assert host.send("AT+CPIN=1234") == b"\r\n+CME ERROR: 14\r\n"
+    assert host.modem.counters["pin_attempts"] == 5  # what was refused was sent all the same
     assert host.modem.counters["puk_attempts"] == 2
-    assert [entry.line for entry in host.modem.log if "CPIN=" in entry.line][-1] == "AT+CPIN=12345678,4321"
+    assert [entry.line for entry in host.modem.log if "CPIN=" in entry.line][-2] == "AT+CPIN=12345678,4321"
 
 
 def test_a_right_pin_gives_the_tries_back_and_a_power_cut_locks_again():

@@ -253,6 +253,9 @@ def test_changes_are_checked_as_a_whole():
         host.modem.change({"silent": True, "colour": 1}, host.now)
     with pytest.raises(ValueError, match="signal"):
         host.modem.change({"silent": True, "signal": "strong"}, host.now)
+    for wrong in ({"registration": "far"}, {"technology": "6g"}, {"plmn": "1"}, {"data_mode_exits": "axe"}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            host.modem.change({"silent": True, **wrong}, host.now)
     assert not host.modem.faults.silent
     host.modem.change(
         {"pin": 1234, "apns": "a,b", "slow": "1", "silent": "true", "refuse": '{"D": 30}'}, host.now
