@@ -88,7 +88,7 @@ def reload(arguments: SimpleNamespace) -> int:
             raise
         style = _terminal()
         code = _bad(view(refused.parameters), style)
-        print(f"\nNothing was changed: {UNIT} keeps the configuration that it had.", file=sys.stderr)
+        print("\nNothing was changed: failberryd keeps the configuration that it had.", file=sys.stderr)
         return code
 
 
