@@ -45,11 +45,17 @@ class House:
         pi.ip(f"addr add {MOBILE} peer 10.64.64.64/32 dev {PPP_INTERFACE}")
         pi.ip(f"addr add {MOBILE6}/64 dev {PPP_INTERFACE} nodad")
 
-    @property
-    def wire(self) -> int:
-        """The far end of the mobile line: reads and writes are IP packets."""
+    def send(self, packet: bytes) -> None:
+        """Let an IP packet come in over the mobile line."""
         assert self._wire is not None
-        return self._wire
+        os.write(self._wire, packet)
+
+    def receive(self) -> bytes:
+        """The next IP packet that went out over the mobile line; empty if there is none yet."""
+        assert self._wire is not None
+        with contextlib.suppress(BlockingIOError):
+            return os.read(self._wire, 65536)
+        return b""
 
     def hang_up(self) -> None:
         """End the mobile line: the interface goes, as when pppd ends."""

@@ -24,8 +24,8 @@ _numbers = itertools.count()
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _output(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout
+def _output(*command: str, typed: str = "") -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20, input=typed).stdout
 
 
 class Namespace:
@@ -41,6 +41,10 @@ class Namespace:
     def ip(self, *commands: str) -> str:
         """Run ``ip`` command lines; the last one's output."""
         return [self._ip(*command.removeprefix("ip ").split()) for command in commands][-1]
+
+    def batch(self, lines: str) -> None:
+        """Run many ``ip`` lines in one process."""
+        _output("ip", "-n", self.name, "-batch", "-", typed=lines)
 
     def sh(self, *argv: str) -> str:
         """Run a command in the namespace; its output.  Raises ``CalledProcessError``."""
