@@ -17,7 +17,7 @@ from failberry.tomltext import shown
 _INTERFACE = r"[A-Za-z0-9_.-]{1,15}"
 _APN_FORBIDDEN = r"""[^!-~]|["'\\,;]"""
 _PIN = r"[0-9]{4,8}"
-_DIAL_STRING = r"[TtPp]?[*#][0-9*#]{1,39}"
+_DIAL_STRING = r"[TtPp]?[*#][0-9][0-9*#]{0,38}"
 _USB_PATH = r"[0-9]{1,3}-[0-9]{1,2}(\.[0-9]{1,2}){0,5}"
 _MAC = r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}"
 _PORTS = r"([0-9]{1,5})(?:-([0-9]{1,5}))?"
@@ -100,7 +100,10 @@ def pin(value: str) -> str | None:
 
 
 def dial_string(value: str) -> str | None:
-    """What follows ``ATD`` for a data session (3GPP TS 27.007 clause 10.2): never a telephone number."""
+    """What follows ``ATD`` for a data session (3GPP TS 27.007 clause 10.2).
+
+    Never a telephone number, and none of the codes that change a PIN (``**04*``; 3GPP TS 22.030).
+    """
     if value[:3].upper() == "ATD":
         return f"{shown(value)} begins with ATD, which is sent anyway; write only what follows it"
     if not re.fullmatch(_DIAL_STRING, value):

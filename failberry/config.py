@@ -123,9 +123,13 @@ class Cellular:
         "Address families to ask for: IP (which is IPv4), IPV6 or IPV4V6 (both).", default=PdpType.IPV4
     )
     user: str = setting(
-        "User name for PAP or CHAP; most carriers want none.", default="", check=checks.credential
+        "User name for PAP or CHAP, with the password; most carriers want neither.",
+        default="",
+        check=checks.credential,
     )
-    password: str = setting("Password for PAP or CHAP.", default="", secret=True, check=checks.credential)
+    password: str = setting(
+        "Password for PAP or CHAP, with the user name.", default="", secret=True, check=checks.credential
+    )
     pin: str = setting(
         "PIN of the SIM, if it asks for one. It is tried once only: a wrong PIN is never repeated, and a PUK "
         "is never sent. Better still: switch the PIN off in a telephone.",
@@ -232,7 +236,7 @@ class PortForward:
 
     proto: Protocol = setting("Transport: tcp or udp.", example='"tcp"')
     ports: str = setting(
-        "Port as seen from the Internet, or a range of them as first-last.",
+        "Port as seen from the Internet, or a range of them as first-last. TCP port 9000 is the health server's.",
         example='"443"',
         check=checks.port_range,
     )

@@ -2,15 +2,19 @@
 
 import dataclasses
 import tomllib
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from failberry import checks
+from failberry.at import commands
 from failberry.config import Cellular, Config, Firewall, Lan, Mode, Modem, PortForward, Ppp, Wired
 from failberry.configfile import config_from_mapping, config_from_text, sample, show
 from failberry.declarations import Declaration, Shape, declarations
 from failberry.errors import ConfigError
+from failberry.health import heartbeat
 from failberry.tomlscan import key_lines
 from failberry.tomltext import KeyPath
 
@@ -160,7 +164,6 @@ def test_any_document(document: dict[str, Any]) -> None:
 # --- what is shown loads again ---
 
 interfaces = st.text("ab0.-", max_size=11)
-limited = {"min_value": 20, "max_value": 600}
 configs = st.builds(
     Config,
     mode=st.just(Mode.DUAL_WAN_ROUTER),
@@ -173,7 +176,7 @@ configs = st.builds(
         password=st.just(""),
         pin=st.just(""),
         dial=st.from_regex(r"\A\*[0-9*]{1,9}#\Z"),
-        registration_timeout=st.floats(**limited) | st.integers(**limited).map(float),
+        registration_timeout=st.floats(20, 600) | st.integers(20, 600).map(float),
     ),
     modem=st.builds(
         Modem,
@@ -181,7 +184,7 @@ configs = st.builds(
         dial_interface=st.integers(-1, 9),
         status_interface=st.just(-1) | st.integers(10, 31),
         init=st.lists(st.from_regex(r'\AAT\+X[A-C]=[0-9"\\ ]{0,9}\Z'), max_size=3).map(tuple),
-        poll_interval=st.floats(**limited),
+        poll_interval=st.floats(20, 600),
     ),
     ppp=st.builds(
         Ppp,
@@ -217,6 +220,32 @@ def test_any_password_is_quoted_as_toml_wants(user: str) -> None:
     """Directly, because text with control characters cannot be loaded at all."""
     config = Config(mode=Mode.STANDBY_GATEWAY, wired=Wired(interface="eth0"), cellular=Cellular(user=user))
     assert tomllib.loads(show(config))["cellular"]["user"] == user
+
+
+# --- what is accepted can be used ---
+
+pieces = st.sampled_from(
+    [*"ATatdDpP0189*#+=?&;^$%, \\\"'@._-/[]~", "+CMEE=1", "*99", "AT", "+CPIN", "&C1", "\t", "é", "::"]
+)
+scraps = st.lists(pieces, max_size=12).map("".join)
+
+
+def accepted(check: Callable[[Any], str | None], value: Any) -> bool:
+    return check(value) is None
+
+
+@quick
+@given(scraps, scraps)
+def test_commands_take_what_the_file_may_say(head: str, tail: str) -> None:
+    for text in (f"{head}{tail}", f"AT{head}", f"*{head}", f"/{head}"):
+        if accepted(checks.at_commands, (text,)):
+            commands.raw(text)
+        if accepted(checks.dial_string, text):
+            commands.dial(text)
+        if accepted(checks.apn, text):
+            commands.define_context(1, "IP", text)
+        if accepted(checks.http_path, text):
+            heartbeat.encode(0.0, "boot", {"wired": heartbeat.Line(addresses=[], path=text or None)})
 
 
 # --- secrets ---
