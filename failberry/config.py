@@ -236,7 +236,8 @@ class PortForward:
 
     proto: Protocol = setting("Transport: tcp or udp.", example='"tcp"')
     ports: str = setting(
-        "Port as seen from the Internet, or a range of them as first-last. TCP port 9000 is the health server's.",
+        "Port as seen from the Internet, or a range of them as first-last. TCP port 9000 is taken by the "
+        "health server.",
         example='"443"',
         check=checks.port_range,
     )
