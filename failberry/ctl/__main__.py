@@ -7,9 +7,10 @@ import sys
 from collections.abc import Sequence
 from types import SimpleNamespace
 
-from failberry.ctl import OK, UNREACHABLE, USAGE
+from failberry.ctl import ATTENTION, OK, UNREACHABLE, USAGE
 from failberry.ctl.arguments import parse
-from failberry.ctl.client import UnreachableError
+from failberry.ctl.client import RefusedError, UnreachableError
+from failberry.ctl.style import Style, clean
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -27,9 +28,11 @@ def main(words: Sequence[str] | None = None) -> int:
         return OK
     except KeyboardInterrupt:
         return 130
+    except RefusedError as error:
+        print(f"failberryd refused: {clean(error.error)}", file=sys.stderr)
+        return ATTENTION
     except UnreachableError as error:
-        from failberry.ctl.style import Style
-        from failberry.ctl.words import unreachable
+        from failberry.ctl.words import unreachable  # late, like all that not every command needs
 
         style = Style.of(sys.stderr, os.environ)
         print(unreachable(arguments.socket, error.cause, style=style), file=sys.stderr)
@@ -39,7 +42,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _run(arguments: SimpleNamespace) -> int:
     if arguments.words == "status":
-        from failberry.ctl import status  # each command loads its own part only
+        from failberry.ctl import status
 
         return status.run(arguments)
     from failberry.ctl import commands

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import select
 import socket
 import stat
 from pathlib import Path
@@ -125,9 +126,9 @@ def test_a_client_that_does_not_read_is_dropped(place: Path, monkeypatch: pytest
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as deaf:
                 deaf.connect(str(place))
                 deaf.sendall(json.dumps({"method": f"{OURS}.ShowConfig"}).encode() + b"\0")
-                # Only a dropped client can still see the end of the stream after the deadline.
-                await asyncio.sleep(0.2)
-                deaf.settimeout(5)
+                hung_up = select.poll()
+                hung_up.register(deaf, 0)
+                assert await asyncio.to_thread(hung_up.poll, 5_000)
                 received = 0
                 while chunk := deaf.recv(1 << 20):
                     received += len(chunk)

@@ -130,6 +130,13 @@ def test_a_daemon_of_another_time(place: Path, capsys: Captured) -> None:
     assert status.DOCUMENT_VERSION == SNAPSHOT_VERSION
 
 
+def test_a_daemon_that_lacks_the_method(place: Path, capsys: Captured) -> None:
+    thread = answering(place, frame({"error": "org.varlink.service.MethodNotFound", "parameters": {}}))
+    assert run(place, "status") == 1
+    assert capsys.readouterr().err == "failberryd refused: org.varlink.service.MethodNotFound\n"
+    thread.join()
+
+
 @pytest.mark.parametrize(
     ("words", "deed", "said"),
     [
