@@ -175,7 +175,7 @@ configs = st.builds(
         user=st.just(""),
         password=st.just(""),
         pin=st.just(""),
-        dial=st.from_regex(r"\A\*[0-9*]{1,9}#\Z"),
+        dial=st.from_regex(r"\A\*[0-9][0-9*]{0,9}#\Z"),
         registration_timeout=st.floats(20, 600) | st.integers(20, 600).map(float),
     ),
     modem=st.builds(
