@@ -18,7 +18,7 @@ from failberry.health import heartbeat
 from failberry.tomlscan import key_lines
 from failberry.tomltext import KeyPath
 
-quick = settings(deadline=None)
+quick = settings(deadline=None, max_examples=50)
 
 SECTIONS = [each for each in declarations(Config) if each.shape is not Shape.VALUE]
 NAMES = sorted(
