@@ -32,6 +32,7 @@ from failberry.core.actions import Report, Severity
 from failberry.core.appliance import Appliance
 from failberry.core.events import ConfigChanged, Event, PinForgotten, RedialRequested, Started, Tick
 from failberry.core.snapshot import Snapshot
+from failberry.ctl.words import config_problems
 from failberry.engine import Engine
 from failberry.errors import EX_CONFIG, ConfigError, FailberryError
 from failberry.health.heartbeat import Line
@@ -236,7 +237,9 @@ async def _reload_on(requested: asyncio.Event, house: House) -> None:
             await house.reload()
             systemd.journal(5, "configuration: reloaded: the owner asked for it")
         except ConfigError as error:
-            systemd.journal(3, f"configuration: refused, the old one stays:\n{error}")
+            systemd.journal(
+                3, f"{config_problems(error)}\nWhat was in force stays in force."
+            )
         systemd.notify("READY=1")
 
 
@@ -271,7 +274,7 @@ async def _feed_watchdog(proofs: Mapping[str, Callable[[], Awaitable[bool]]]) ->
 
 
 async def release(places: Places) -> tuple[str, ...]:
-    """Hang up and take everything of ours out of the kernel; return the problems.  The daemon must not run."""
+    """Hang up and take all that is ours out of the kernel; return the problems.  The daemon must not run."""
     pppd = Pppd(post=lambda _: None, directory=places.session, hook=places.hook)
     pppd.adopt()
     await pppd.stop(0)
@@ -300,7 +303,7 @@ def main() -> int:
     try:
         config = load(places.config)
     except ConfigError as error:
-        systemd.journal(3, f"configuration: cannot be used, not started:\n{error}")
+        systemd.journal(3, config_problems(error))
         return EX_CONFIG
     for warning in warnings(config, places.config):
         systemd.journal(4, f"configuration: {warning}")

@@ -15,7 +15,7 @@ from failberry.core import failover
 from failberry.core.actions import Action, ApplyFilter, ApplyRoutes, Report, Severity
 from failberry.core.dialogue import DeedNumbers
 from failberry.core.events import ConfigChanged, Event, FilterApplied, NetworkObserved, RoutesApplied, Started
-from failberry.core.facts import NetworkFacts
+from failberry.core.facts import NetworkFacts, Session
 from failberry.core.filter import FilterIntent
 from failberry.core.filter_rules import filter_intent
 from failberry.core.intent import RouteIntent
@@ -43,6 +43,8 @@ class Appliance:
         self.wired, self.cellular = nothing, nothing
         self.wired_since = self.cellular_since = self.active_since = self.started_at = 0.0
         self.choice = failover.Choice(active=None, reason="just started")
+        self._grounds: tuple[object, ...] = ()
+        """What the wishes were last derived from; most events change none of it."""
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """Take one event; return what shall be done."""
@@ -101,6 +103,13 @@ class Appliance:
 
     def _derive(self, now: float) -> list[Action]:
         session = self.modem.known.session
+        grounds = (self.config, self.facts, session, self._no_session())
+        if grounds != self._grounds:
+            self._grounds = grounds
+            return self._weigh(session, now) + self._due(now)
+        return self._due(now)
+
+    def _weigh(self, session: Session | None, now: float) -> list[Action]:
         wired = failover.wired_line(self.config, self.facts)
         cellular = failover.cellular_line(session, self.facts, otherwise=self._no_session())
         if wired.usable != self.wired.usable:
@@ -112,6 +121,10 @@ class Appliance:
         usable = session if cellular.usable else None
         self.routes.want(route_intent(self.config, self.facts, usable, self.choice.active), now)
         self.filter.want(filter_intent(self.config, self.facts), now)
+        return actions
+
+    def _due(self, now: float) -> list[Action]:
+        actions: list[Action] = []
         # Filter first: a route must not open a line that is not guarded yet.
         if (rules := self.filter.take(now)) is not None:
             actions.append(ApplyFilter(intent=rules))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from failberry.at import commands
+from failberry.at.codec import ResultKind
 from failberry.at.quirks import quirk_for
 from failberry.core.actions import (
     LocateModem,
@@ -56,8 +57,11 @@ def locate(desk: Desk) -> Dialog[Outcome]:
         if hardware is not None:
             break
         desk.known = Known(missing=problem)
+        desk.next_step = "look at the USB bus again"
+        desk.retry_at = desk.now + RESCAN
         if (yield Wait(seconds=RESCAN, until=(UsbChanged,))) is not None:
             yield Wait(seconds=SETTLE)
+    desk.retry_at = None
     _meet(desk, hardware)
     opened = yield OpenPorts(hardware=hardware)
     if isinstance(opened, PortsOpened) and opened.problem is None:
@@ -180,7 +184,7 @@ def connect(desk: Desk) -> Dialog[Outcome]:
             if defined.result is None or not defined.result.ok:
                 return Failed(cause=cause_of_result(defined.result, doing="setting the APN"))
     dialled = yield from send(commands.dial(cellular.dial))
-    if dialled.result is None or not dialled.result.ok:
+    if dialled.result is None or dialled.result.kind is not ResultKind.CONNECT:
         return (yield from _dial_refused(dialled))
     started = yield StartSession(hardware=hardware)
     if not isinstance(started, SessionStarted) or started.problem is not None:

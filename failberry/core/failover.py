@@ -29,6 +29,9 @@ class Choice:
     reason: str
 
 
+_WORDS = {UplinkName.WIRED: "wired line", UplinkName.CELLULAR: "mobile line"}
+
+
 def wired_line(config: Config, facts: NetworkFacts) -> Line:
     """Judge the wired line by carrier, address and default route."""
     name = config.wired.interface
@@ -65,10 +68,8 @@ def primary(config: Config) -> UplinkName:
     return UplinkName.CELLULAR if config.mode is Mode.STANDBY_GATEWAY else UplinkName.WIRED
 
 
-def role(config: Config, name: UplinkName) -> Role:
-    """Return the line's role in the house: the mobile line is always the backup."""
-    del config
-    return Role.PRIMARY if name is UplinkName.WIRED else Role.BACKUP
+ROLES = {UplinkName.WIRED: Role.PRIMARY, UplinkName.CELLULAR: Role.BACKUP}
+"""In the house, whichever line the Pi itself prefers: the mobile line is the metered backup."""
 
 
 def choose(config: Config, *, wired: Line, cellular: Line) -> Choice:
@@ -79,5 +80,6 @@ def choose(config: Config, *, wired: Line, cellular: Line) -> Choice:
     if lines[first].usable:
         return Choice(active=first, reason=f"preferred in {config.mode} mode, and {lines[first].reason}")
     if lines[second].usable:
-        return Choice(active=second, reason=f"{first} is not usable: {lines[first].reason}")
-    return Choice(active=None, reason=f"{first}: {lines[first].reason}; {second}: {lines[second].reason}")
+        return Choice(active=second, reason=f"the {_WORDS[first]} is not usable: {lines[first].reason}")
+    reasons = "; ".join(f"{_WORDS[name]}: {lines[name].reason}" for name in (first, second))
+    return Choice(active=None, reason=reasons)

@@ -180,9 +180,15 @@ class Modem:
         severity = Severity.WARNING if self.cause is not None else Severity.INFO
         if state is ModemState.FAILED:
             severity = Severity.ERROR
-        self.next_step = next_step or _NEXT[state]
+        waits = self.retry_at is not None and state is ModemState.UNKNOWN
+        self.next_step = next_step or ("dial again" if waits else _NEXT[state])
+        wait = f" in {max(0.0, self.retry_at - now):.0f} s" if waits and self.retry_at is not None else ""
         report = Report(
-            subject="modem", what=f"{before} -> {state}", why=why, next=self.next_step, severity=severity
+            subject="modem",
+            what=f"{before} -> {state}",
+            why=why,
+            next=self.next_step + wait,
+            severity=severity,
         )
         return [report, *self._enter_script(now)]
 
@@ -223,7 +229,7 @@ class Modem:
         self.retry_at = now + (3600.0 if delay is None else delay)
         if self.state in (ModemState.CONNECTING, ModemState.CONNECTED):
             return self._enter(ModemState.DISCONNECTING, cause.why, now)
-        return self._enter(ModemState.UNKNOWN, cause.why, now, next_step=self._next_dial(now))
+        return self._enter(ModemState.UNKNOWN, cause.why, now)
 
     def _session_ended(self, event: SessionEnded, now: float) -> list[Action]:
         lasted = now - self.since if self.state is ModemState.CONNECTED else 0.0
@@ -240,12 +246,7 @@ class Modem:
         delay = retry_delay(cause, failures=self.failures, rng=self._rng)
         self.retry_at = now + (3600.0 if delay is None else delay)
         self._poll.abandon()
-        return self._enter(
-            ModemState.UNKNOWN, f"session ended: {cause.why}", now, next_step=self._next_dial(now)
-        )
-
-    def _next_dial(self, now: float) -> str:
-        return "" if self.retry_at is None else f"dial again in {max(0.0, self.retry_at - now):.0f} s"
+        return self._enter(ModemState.UNKNOWN, f"session ended: {cause.why}", now)
 
 
 _NEXT: dict[ModemState, str] = {

@@ -71,6 +71,7 @@ class Desk(Protocol):
     state: ModemState
     protected: bool
     retry_at: float | None
+    next_step: str
     failures: int
     pin_records: tuple[PinRecord, ...]
     pin_records_problem: str | None

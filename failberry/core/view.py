@@ -103,7 +103,7 @@ def _wired(view: ApplianceView) -> LineView:
         Reachability.NONE: "no address",
     }[kind]
     return LineView(
-        role=failover.role(view.config, UplinkName.WIRED),
+        role=failover.ROLES[UplinkName.WIRED],
         state=LineState.UP if view.wired.usable else LineState.DOWN,
         state_for=view.wired_for,
         reason=view.wired.reason,
@@ -130,7 +130,7 @@ def _cellular(view: ApplianceView) -> LineView:
         Reachability.NONE: "no address",
     }[kind]
     return LineView(
-        role=failover.role(view.config, UplinkName.CELLULAR),
+        role=failover.ROLES[UplinkName.CELLULAR],
         state=LineState.UP if view.cellular.usable else LineState.DOWN,
         state_for=view.cellular_for,
         reason=view.cellular.reason,
@@ -177,13 +177,17 @@ def _modem(modem: Modem, now: float) -> ModemView:
 
 def _notices(view: ApplianceView, wired: LineView, cellular: LineView) -> Iterable[Notice]:
     modem = view.modem
-    if cellular.state is LineState.DOWN:
-        text = f"the mobile line is down: {cellular.reason}"
-        advice = modem.cause.advice if modem.cause is not None else ""
-        yield Notice(code="cellular-down", text=text, cure=advice or "nothing to do: it is being handled")
     if wired.state is LineState.DOWN:
         text = f"the wired line is down: {wired.reason}"
         yield Notice(code="wired-down", text=text, cure="look at cable, router and provider")
+    if cellular.state is LineState.DOWN:
+        text = f"the mobile line is down: {cellular.reason}"
+        advice = modem.cause.advice if modem.cause is not None else ""
+        if modem.known.missing:
+            advice = (
+                "plug the modem in; if it is, look at its power supply"
+            )
+        yield Notice(code="cellular-down", text=text, cure=advice or "nothing to do: it is being handled")
     if modem.known.session is not None and modem.known.session.bogus_dns:
         yield Notice(
             code="bogus-dns",

@@ -59,12 +59,13 @@ class World:
         self.check: Callable[[], None] = lambda: None
         self.ours = RouteIntent()
         self.filter: FilterIntent | None = None
+        self.roaming_since = 0.0
         self.wired_carrier = True
         self.sessions = 0
         self.deeds: list[do.Deed] = []
         self.ports: dict[PortRole, Port] = {}
         self.session: Session | None = None
-        self._generation = 0
+        self.life = 0
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         if self.plugged:
@@ -75,7 +76,7 @@ class World:
 
     def boot(self, *, adopt: bool = False) -> None:
         """Start the daemon anew; what it had scheduled is gone, what the world has scheduled is not."""
-        self._generation = next(self._order)
+        self.life = next(self._order)
         self.ports = {}
         session = self.session if adopt else None
         self.session = session
@@ -97,10 +98,10 @@ class World:
 
     def later(self, seconds: float, call: Callable[[], None], *, daemon: bool = False) -> None:
         """Schedule something; ``daemon``: it dies with the daemon that asked for it."""
-        generation = self._generation
+        generation = self.life
 
         def guarded() -> None:
-            if not daemon or generation == self._generation:
+            if not daemon or generation == self.life:
                 call()
 
         heapq.heappush(self._heap, (self.now + seconds, next(self._order), guarded))
@@ -111,6 +112,7 @@ class World:
     def run(self, seconds: float, *, until: Callable[[], bool] | None = None) -> bool:
         """Let time pass; stop early when ``until`` holds.  Returns whether it did."""
         end = self.now + seconds
+        steps_now, before = 0, self.now
         while until is None or not until():
             due = [end]
             if self._heap:
@@ -118,6 +120,8 @@ class World:
             deadlines = (self.appliance.next_deadline(), self.modem.next_deadline(self.now))
             due += [each for each in deadlines if each is not None]
             self.now = max(self.now, min(due))
+            steps_now, before = (steps_now + 1, before) if self.now == before else (0, self.now)
+            assert steps_now < 5000, f"no time passes at {self.now}: {self.told()[-2000:]}"
             if self._heap and self._heap[0][0] <= self.now:
                 heapq.heappop(self._heap)[2]()
             elif (timer := self.modem.next_deadline(self.now)) is not None and timer <= self.now:
