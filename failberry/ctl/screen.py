@@ -13,7 +13,8 @@ from types import SimpleNamespace
 from failberry.control import is_age
 from failberry.ctl import ATTENTION, NO_LINE, OK
 from failberry.ctl.style import Style, bar_count, clean
-from failberry.ctl.words import count, duration, sentence
+from failberry.ctl.words import count, sentence
+from failberry.units import duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,27 +10,6 @@ if TYPE_CHECKING:
     from failberry.errors import ConfigError
 
 
-def duration(seconds: float) -> str:
-    """Say a time as a person would, in at most two units."""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 10:
-        return _both(f"{minutes} min", rest, "s")
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return _both(f"{hours} h", minutes, "min")
-    days, hours = divmod(hours, 24)
-    return _both(f"{days} day" if days == 1 else f"{days} days", hours, "h")
-
-
-def _both(large: str, small: int, unit: str) -> str:
-    return f"{large} {small} {unit}" if small else large
-
-
 def sentence(text: str) -> str:
     """Begin with a capital letter."""
     return text[:1].upper() + text[1:]

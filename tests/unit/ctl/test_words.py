@@ -6,29 +6,8 @@ from collections.abc import Mapping
 import pytest
 
 from failberry.ctl.style import Style, bar_count, clean
-from failberry.ctl.words import config_problems, count, duration, sentence, unreachable
+from failberry.ctl.words import config_problems, count, sentence, unreachable
 from failberry.errors import ConfigError, Problem
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.0, "0 s"),
-        (59.9, "59 s"),
-        (60, "1 min"),
-        (95, "1 min 35 s"),
-        (600, "10 min"),
-        (659, "10 min"),
-        (3600, "1 h"),
-        (7800, "2 h 10 min"),
-        (86_400, "1 day"),
-        (93_600, "1 day 2 h"),
-        (273_600, "3 days 4 h"),
-        (86_400 * 400, "400 days"),
-    ],
-)
-def test_durations(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
 
 
 def test_small_grammar() -> None:
