@@ -34,7 +34,7 @@ from failberry.core.events import ConfigChanged, Event, PinForgotten, RedialRequ
 from failberry.core.snapshot import Snapshot
 from failberry.ctl.words import config_problems
 from failberry.engine import Engine
-from failberry.errors import EX_CONFIG, ConfigError, FailberryError
+from failberry.errors import EX_CONFIG, AdapterError, ConfigError
 from failberry.health.heartbeat import Line
 from failberry.world import World
 
@@ -92,7 +92,8 @@ class House:
     async def reload(self) -> None:
         """Read the file again; raises ConfigError, and then the old configuration stays."""
         config = load(self._places.config)
-        self.config = self._world.config = config
+        self.config = config
+        self._world.reconfigure(config)
         self._engine.post(ConfigChanged(config=config))
 
     async def redial(self) -> None:
@@ -156,6 +157,7 @@ async def run(config: Config, places: Places) -> None:
         await netlink.start(post)
         usb.start()
         running += [
+            tasks.create_task(netlink.watch(), name="netlink"),
             tasks.create_task(ControlServer(service).serve(listen(str(places.control))), name="control"),
             tasks.create_task(_tell(engine, service), name="status line"),
             tasks.create_task(_beat(house, places), name="heartbeat"),
@@ -237,9 +239,7 @@ async def _reload_on(requested: asyncio.Event, house: House) -> None:
             await house.reload()
             systemd.journal(5, "configuration: reloaded: the owner asked for it")
         except ConfigError as error:
-            systemd.journal(
-                3, f"{config_problems(error)}\nWhat was in force stays in force."
-            )
+            systemd.journal(3, f"{config_problems(error)}\nWhat was in force stays in force.")
         systemd.notify("READY=1")
 
 
@@ -278,14 +278,13 @@ async def release(places: Places) -> tuple[str, ...]:
     pppd = Pppd(post=lambda _: None, directory=places.session, hook=places.hook)
     pppd.adopt()
     await pppd.stop(0)
-    problems = []
     netlink = Netlink()
-    await netlink.start(lambda _: None)
-    for undo in (netlink.remove_ours, FirewallAdapter.remove_all):
-        try:
-            await undo()
-        except FailberryError as error:
-            problems.append(str(error))
+    removed = await netlink.remove_ours()
+    problems = [] if removed.problem is None else [removed.problem]
+    try:
+        await FirewallAdapter.remove_all()
+    except AdapterError as error:
+        problems.append(error.evidence)
     await netlink.close()
     return tuple(problems)
 

@@ -30,12 +30,17 @@ class World:
         pppd: Pppd,
         store: Store,
     ) -> None:
-        self.config = config
+        self._config = config
         self._netlink = netlink
         self._firewall = firewall
         self._ports = ports
         self._pppd = pppd
         self._store = store
+
+    def reconfigure(self, config: Config) -> None:
+        """Do what follows by this configuration."""
+        self._config = config
+        self._firewall.choose(config.firewall.backend)
 
     async def perform(self, action: do.ApplyRoutes | do.ApplyFilter | do.Deed) -> Event:
         """Do it."""
@@ -45,7 +50,7 @@ class World:
             case do.ApplyFilter():
                 return await self._firewall.apply(action.intent)
             case do.LocateModem():
-                return await asyncio.to_thread(usbbus.locate, action.deed, self.config.modem)
+                return await asyncio.to_thread(usbbus.locate, action.deed, self._config.modem)
             case do.OpenPorts():
                 return await self._ports.open(action.deed, action.hardware, dial=action.dial)
             case do.SendCommand() | do.PulseDtr() | do.SendBytes():
@@ -70,8 +75,8 @@ class World:
         if port is None:
             return SessionStarted(deed=action.deed, problem="the port was lost after the dial")
         # Where DCD does not rise, pppd's `modem` would wait for it for ever; then hang-ups show in LCP only.
-        carrier = self.config.ppp.carrier_detect and port.carrier_detect()
-        return await self._pppd.start(action.deed, self.config, action.hardware.dial_tty, carrier=carrier)
+        carrier = self._config.ppp.carrier_detect and port.carrier_detect()
+        return await self._pppd.start(action.deed, self._config, action.hardware.dial_tty, carrier=carrier)
 
 
 async def _speak(port: AtPort, action: do.SendCommand | do.PulseDtr | do.SendBytes) -> CommandAnswered:
