@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from failberry.core.actions import Action, ApplyFilter, ApplyRoutes, Deed, Report
+from failberry.core.actions import Action, ApplyFilter, ApplyRoutes, Deed, Report, Severity
 from failberry.core.appliance import Appliance
 from failberry.core.events import Event, Started, Tick
 from failberry.core.snapshot import Snapshot
@@ -55,11 +55,24 @@ class Engine:
         async with asyncio.TaskGroup() as tasks:
             event: Event = started
             while True:
-                for action in self.appliance.handle(event, self._clock()):
+                for action in self._handle(event):
                     self._dispatch(action, tasks)
                 self.turns += 1
                 self.changed.set()
                 event = await self._next()
+
+    def _handle(self, event: Event) -> list[Action]:
+        try:
+            return self.appliance.handle(event, self._clock())
+        except Exception as bug:
+            # The state goes with the process; systemd restarts us, and this line is what is left of it.
+            why = f"{bug!r} on {event!r} in {self.snapshot()!r}"
+            self._report(
+                Report(
+                    subject="engine", what="bug", why=why, next="systemd restarts us", severity=Severity.ERROR
+                )
+            )
+            raise
 
     async def _next(self) -> Event:
         deadline = self.appliance.next_deadline()

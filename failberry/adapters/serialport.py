@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import termios
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from collections.abc import Callable
 import serial
 
 from failberry.adapters import portlock
-from failberry.at.codec import Codec, FinalResult, InfoLine, Prompt, Urc
+from failberry.at.codec import Codec, FinalResult, InfoLine, Prompt, ResultKind, Urc
 from failberry.at.commands import Command
 from failberry.core.events import CommandAnswered, PortLost, PortsOpened, UrcReceived
 from failberry.core.facts import ModemHardware, PortRole
@@ -158,7 +159,7 @@ class AtPort:
                 case Urc():
                     self._post(UrcReceived(port=self.role, text=item.text))
                 case FinalResult():
-                    if self._dialling and item.ok:
+                    if self._dialling and item.kind is ResultKind.CONNECT:
                         self.deafen()
                     if self._answer is not None and not self._answer.done():
                         self._answer.set_result(
@@ -227,5 +228,16 @@ class ModemPorts:
 
 
 def _open_serial(tty: str) -> serial.Serial:
-    # exclusive is an flock: it keeps other pyserial programs away; the UUCP lock does the rest.
-    return serial.Serial(tty, baudrate=115200, timeout=0, write_timeout=0, exclusive=True)
+    def attempt() -> serial.Serial:
+        # exclusive is an flock: it keeps other pyserial programs away; the UUCP lock does the rest.
+        return serial.Serial(tty, baudrate=115200, timeout=0, write_timeout=0, exclusive=True)
+
+    try:
+        device = attempt()
+    except serial.SerialException as error:
+        if error.errno != errno.EIO:
+            raise
+        # A carrier that dropped while nobody had the port open is told to the next one who opens it.
+        device = attempt()
+    device.reset_input_buffer()  # what a session before left there is no answer to us
+    return device
