@@ -60,9 +60,11 @@ LATE_FILES = {
     "etc/fstab": "/dev/vda / ext4 rw,noatime 0 1\n",
     "etc/resolv.conf": "nameserver 192.0.2.53\noptions timeout:2 attempts:1\n",
     "etc/systemd/journald.conf.d/lab.conf": "[Journal]\nStorage=volatile\nRateLimitBurst=0\n",
-    # The serial console is a root shell for people (python -m tests.lab shell); nothing else can reach it.
+    # The serial console is a root shell for people (python -m tests.lab shell); nothing else can reach it. No
+    # login, for that would start a session and a user's own service manager.
     "etc/systemd/system/serial-getty@ttyS0.service.d/lab.conf": (
-        "[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --noclear 115200 %I linux\n"
+        "[Service]\nExecStart=\nExecStart=-/bin/bash --login\nStandardInput=tty\nStandardOutput=tty\n"
+        "Environment=TERM=linux HOME=/root\nWorkingDirectory=/root\n"
     ),
 }
 
@@ -122,7 +124,6 @@ def _build(scratch: Path, finished: Path) -> None:
         f"--customize-hook=cp -rT {shlex.quote(str(late))} \"$1\"",
         f"--customize-hook=chroot \"$1\" {disable}",
         "--customize-hook=chroot \"$1\" systemctl --quiet enable systemd-networkd.service",
-        "--customize-hook=chroot \"$1\" passwd --quiet --delete root",
         SUITE, str(tree), mirror(),
     ]  # fmt: skip
     if os.geteuid() != 0:

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A server that says who is asking: what a far end sees of a connection that went through address translation.
+"""A server that says who is asking: what a far end sees of a translated connection.
 
 TCP 80: any HTTP request is answered by ``{"peer": "…", "port": …, "server": "…"}``.
 TCP 7 and UDP 7: the same object as a line, then everything comes back; UDP puts it before each answer.

@@ -1,23 +1,27 @@
 #!/usr/bin/python3
 """The USB half of a modem stick: a device on a real bus on one side, plain terminals on the other.
 
-``stick.py serve`` offers, by FunctionFS on ``dummy_hcd``, a device with serial interfaces like a ZTE stick's: class
-ff/ff/ff, two bulk endpoints each and, on the modem interface, an interrupt endpoint. The kernel's own ``option``
-driver takes it by its own table. What the firmware sees is a terminal per interface, ``/dev/ttyGS0`` and so on
-(pseudo-terminals; whatever speaks AT opens them), and a socket for the wires that a terminal has not got.
+``stick.py serve`` offers, by FunctionFS on ``dummy_hcd``, a device with serial interfaces like a ZTE
+stick's: class ff/ff/ff, two bulk endpoints each and, on the modem interface, an interrupt endpoint. The
+kernel's own ``option`` driver takes it by its own table. What the firmware sees is a terminal per
+interface, ``/dev/ttyGS0`` and so on (pseudo-terminals; whatever speaks AT opens them), and a socket for the
+wires a terminal has not got.
 
-Why not the kernel's ready-made serial gadget (``usb_f_serial``, "gser"), which needs no program at all: it answers
-SET_CONTROL_LINE_STATE with a stall, so that setting DTR fails with EPIPE in the host (pyserial cannot even open the
-port); it has no interrupt endpoint, so that carrier detect never rises and a lost carrier is never seen; and it
-does not tell the modem's side that power was cut. ``usb_f_acm`` has the lines, on an interface of its own where
-``option`` does not look for them.
+Why not the kernel's ready-made serial gadget (``usb_f_serial``, "gser"), which needs no program at all: it
+stalls SET_CONTROL_LINE_STATE, so that setting DTR fails with EPIPE on the host (pyserial cannot even open
+the port); it has no interrupt endpoint, so that carrier detect never rises and a lost carrier is never
+seen; and it does not tell the modem's side that power was cut. ``usb_f_acm`` has the lines, but on an
+interface of its own where ``option`` does not look for them. Measured on Linux 6.12 with this one: a host's
+port opens although carrier detect is down (``option`` does not wait for it), and when carrier detect drops
+a port without CLOCAL is hung up within 6 ms, which pppd's ``modem`` option reports as "Modem hangup".
 
-The socket (``/run/stick.sock``) speaks lines. Told at once and on each change: ``power on|off``, ``usb on|off``
-(configured by the host), ``dtr N 0|1``, ``rts N 0|1``. Understood, and answered by ``ok`` or ``error …``:
-``plug``, ``unplug``, ``crash`` (gone from the bus until its power is cycled), ``dcd N 0|1``.
+The socket (``/run/stick.sock``) speaks lines. Told at once and on each change: ``power on|off``, ``usb
+on|off`` (configured by the host), ``dtr N 0|1``, ``rts N 0|1``. Understood, and answered by ``ok`` or
+``error …``: ``plug``, ``unplug``, ``crash`` (gone from the bus until its power is cycled), ``dcd N 0|1``.
 """
 
 import argparse
+import contextlib
 import errno
 import os
 import selectors
@@ -30,6 +34,7 @@ import termios
 import threading
 import time
 import tty
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -45,7 +50,7 @@ DESCRIPTORS_V2, STRINGS, FULL_SPEED, HIGH_SPEED = 3, 2, 1, 2
 UNBIND, ENABLE, DISABLE, SETUP = 1, 2, 3, 4
 # USB CDC PSTN subclass 1.2, 6.3.12 and 6.5.4; the option driver speaks these two to every vendor's modem.
 SET_CONTROL_LINE_STATE, SERIAL_STATE = 0x22, 0x20
-# A packet of this size is always a short one, which ends a transfer; 512 bytes would need an empty one behind.
+# Always a short packet, which ends a transfer; one of 512 bytes would need an empty one behind it.
 LARGEST_TO_HOST = 511
 PACKET = 512
 
@@ -90,17 +95,20 @@ class Interface:
         termios.tcflush(self.slave, termios.TCIFLUSH)
         self._dcd = False
 
-    # An endpoint of a device that is not on the bus blocks until it is, and fails when it leaves: no busy loop.
+    # An endpoint blocks while the device is not on the bus, and fails when it leaves: no busy loop.
 
     def _to_host(self, endpoint: int) -> None:
         while True:
             data = os.read(self.master, LARGEST_TO_HOST)
             if self.enabled:
-                _ignoring_absence(os.write, endpoint, data)
+                with _absence_ignored():
+                    os.write(endpoint, data)
 
     def _from_host(self, endpoint: int) -> None:
         while True:
-            data = _ignoring_absence(os.read, endpoint, PACKET)
+            data = b""
+            with _absence_ignored():
+                data = os.read(endpoint, PACKET)
             while data:
                 data = data[os.write(self.master, data) :]
 
@@ -109,19 +117,18 @@ class Interface:
             self._dcd_changed.wait()
             self._dcd_changed.clear()
             state = 3 if self._dcd else 0  # DCD and DSR
-            _ignoring_absence(
-                os.write, endpoint, struct.pack("<BBHHHH", 0xA1, SERIAL_STATE, 0, self.number, 2, state)
-            )
+            with _absence_ignored():
+                os.write(endpoint, struct.pack("<BBHHHH", 0xA1, SERIAL_STATE, 0, self.number, 2, state))
 
 
-def _ignoring_absence(deed, endpoint, argument):  # type: ignore[no-untyped-def] # os.read or os.write
+@contextlib.contextmanager
+def _absence_ignored() -> Iterator[None]:
     try:
-        return deed(endpoint, argument)
+        yield
     except OSError as error:
         if error.errno not in (errno.ESHUTDOWN, errno.ENODEV, errno.ECONNRESET, errno.EINTR):
             raise
         time.sleep(0.01)
-        return b""
 
 
 class Stick:
@@ -210,7 +217,7 @@ class Stick:
                 self._set(f"rts {interface.number}", "0")
 
     def look_at_power(self) -> None:
-        """Nothing tells a device that its port was switched off but the loss of the bus: look why it was lost."""
+        """A device that lost the bus cannot know why: look whether its port was switched off."""
         if PORT_OFF.read_text().strip() == "1":
             if self.state["power"] == "on":
                 self._power("off")
@@ -273,7 +280,7 @@ class Stick:
 
     def welcome(self, door: socket.socket) -> None:
         listener, _ = door.accept()
-        listener.setblocking(False)
+        listener.settimeout(0)
         self.listeners[listener] = b""
         self.selector.register(listener, selectors.EVENT_READ)
         for name, value in self.state.items():
@@ -360,7 +367,7 @@ def main() -> int:
     stick = Stick(interfaces=options.interfaces, modem=options.modem)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the kernel unbinds a device whose program is gone
     stick.build(vendor=options.vendor, product=options.product)
-    stick.serve()
+    return stick.serve()
 
 
 if __name__ == "__main__":
