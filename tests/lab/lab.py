@@ -95,12 +95,22 @@ class Lab:
     def start_modem(self, **settings: object) -> None:
         """Run the simulated modem in the stick, not plugged yet; settings as in ``modemsim.model``.
 
-        The carrier gives out addresses that the Internet can reach, as for a "direct" APN, unless told otherwise.
+        The carrier gives an address that the Internet can reach (a "direct" APN), unless told otherwise.
         """
         network = {"address": MOBILE_ADDRESS, "peer": CARRIER_ADDRESS, "dns": [CARRIER_DNS], **settings}
         ports = ",".join(f"/dev/ttyGS{number}" for number in range(4))
-        program = f"python3 -m modemsim --ports {ports} --bus /run/stick.sock --control {MODEM_CONTROL} --netns carrier"
-        command = f"{program} --config {shlex.quote(json.dumps(network))}"
+        command = [
+            "python3",
+            "-m",
+            "modemsim",
+            "--ports",
+            ports,
+            "--bus",
+            "/run/stick.sock",
+            "--netns",
+            "carrier",
+        ]
+        command += ["--control", MODEM_CONTROL, "--config", json.dumps(network)]
         self.vm.spawn("lab-modem", command, properties=[f"WorkingDirectory={HOME}"])
         self.vm.wait_until(f"test -S {MODEM_CONTROL}", deadline=20)
 

@@ -1,5 +1,6 @@
 """The lab proves itself, before anything that runs in it is believed."""
 
+import json
 import time
 
 from .lab import Lab
@@ -57,6 +58,21 @@ def test_a_lost_carrier_hangs_the_line_up(lab: Lab) -> None:
     lab.stick("dcd", "2", "0")
     lab.vm.wait_until("! ip link show wwan-lab", deadline=10)
     assert "Modem hangup" in lab.vm.run("cat /run/host-pppd.log").stdout
+
+
+def test_the_simulated_modem_dials_and_is_power_cycled(lab: Lab) -> None:
+    lab.start_modem()
+    lab.plug()
+    lab.vm.spawn("host-side", f"pppd {HOST_SIDE}")
+    lab.vm.wait_until("ip -4 -oneline address show dev wwan-lab | grep -q peer", deadline=40)
+    assert f"inet {MOBILE} peer {PEER}/32" in lab.vm.run("ip -4 -oneline address show dev wwan-lab").stdout
+    lab.modem("hang_up")
+    lab.vm.wait_until("! ip link show wwan-lab", deadline=20)
+    assert "Modem hangup" in lab.vm.run("cat /run/host-pppd.log").stdout
+    lab.vm.run("uhubctl -l 1 -p 1 -a cycle -d 1")
+    lab.vm.wait_until("ls /dev/ttyUSB3", deadline=10)
+    counters = json.loads(lab.modem("get", "counters"))
+    assert (counters["dials"], counters["connects"], counters["boots"]) == (1, 1, 2)
 
 
 def test_the_modem_is_told_of_dtr_and_of_its_power(lab: Lab) -> None:
