@@ -1,12 +1,13 @@
 """The judge of back ends, and the choice between them."""
 
 import asyncio
+import sys
 from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
 
-from failberry.adapters.firewall import FirewallAdapter
+from failberry.adapters.firewall import FirewallAdapter, iptc_errand
 from failberry.adapters.firewall.backend import Backend, Held, difference, run, wanted
 from failberry.config import FirewallBackend
 from failberry.core.filter import Accept, Chain, Dnat, Drop, FilterIntent, Rule
@@ -63,6 +64,7 @@ class Kernel:
             raise self.error
         self.writes += 1
         self.rules = tuple(replace(rule, ports=None) for rule in intent.rules) if self.lies else intent.rules
+        return self.read()
 
     def remove(self):
         if self.error is not None:
@@ -208,3 +210,30 @@ def test_a_program_that_hangs_is_ended():
         AdapterReason.TIMEOUT,
         "sleep did not finish within 0.05 s",
     )
+
+
+def test_the_lock_of_iptables_is_waited_for_and_then_told(tmp_path, monkeypatch):
+    lock = tmp_path / "xtables.lock"
+    monkeypatch.setattr(iptc_errand, "LOCK", str(lock))
+    monkeypatch.setattr(iptc_errand, "LOCK_DEADLINE", 0.05)
+    with (
+        iptc_errand.locked(),
+        pytest.raises(TimeoutError, match="another program has held"),
+        iptc_errand.locked(),
+    ):
+        pass
+    with iptc_errand.locked():
+        assert lock.exists()
+
+
+def test_where_no_lock_can_be_made_nobody_else_has_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(iptc_errand, "LOCK", str(tmp_path / "no" / "such" / "place"))
+    with iptc_errand.locked():
+        assert not list(tmp_path.iterdir())
+
+
+def test_without_python_iptables_the_answer_names_the_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "iptc", None)
+    answer = iptc_errand.serve({})
+    assert answer["reason"] == AdapterReason.UNSUPPORTED
+    assert answer["problem"].endswith("install the package python3-iptables")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Protocol
 
 from failberry.adapters.firewall.proof import PROOF
@@ -39,8 +38,8 @@ class RuleStore(Protocol):
     def read(self) -> Held:
         """Tell what is there; nothing at all is an empty answer, not an error."""
 
-    def write(self, intent: FilterIntent) -> None:
-        """Make it hold exactly the intent."""
+    def write(self, intent: FilterIntent) -> Held:
+        """Make it hold exactly the intent; answers what is there then, as read from the kernel."""
 
     def remove(self) -> None:
         """Leave nothing of ours; does nothing where nothing is."""
@@ -101,9 +100,7 @@ class Backend:
         AdapterError where the answer may be another one in a minute (a lock, a deadline).
         """
         try:
-            self.scratch.remove()
-            self.scratch.write(PROOF)
-            found = difference(PROOF, self.scratch.read())
+            found = difference(PROOF, self.scratch.write(PROOF))
             self.scratch.remove()
             left = difference(FilterIntent(), self.scratch.read())
         except AdapterError as error:
@@ -121,15 +118,14 @@ class Backend:
         """
         if difference(intent, self.ours.read()) is None:
             return False
-        self.ours.write(intent)
-        found = difference(intent, self.ours.read())
+        found = difference(intent, self.ours.write(intent))
         if found is not None:
             raise AdapterError(AdapterReason.REFUSED, f"after writing, {found}")
         return True
 
 
 def run(
-    command: Sequence[str], *, stdin: str, deadline: float, cure: str, folder: Path | None = None
+    command: Sequence[str], *, stdin: str, deadline: float, cure: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end, at most ``deadline`` seconds; ``cure`` says what to do if it is missing.
 
@@ -143,7 +139,6 @@ def run(
             text=True,
             errors="replace",
             timeout=deadline,
-            cwd=folder,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
             check=False,
         )

@@ -58,11 +58,12 @@ class Nftables:
         except ValueError as error:
             raise AdapterError(AdapterReason.REFUSED, f"nft wrote no JSON: {error}") from error
 
-    def write(self, intent: FilterIntent) -> None:
+    def write(self, intent: FilterIntent) -> Held:
         """Replace the table in one transaction: an error leaves the old one.  Raises AdapterError."""
         # "add" first, so that "delete" finds something.
         emptied = f"add table inet {self.table}\ndelete table inet {self.table}\n"
         self._nft("-f", "-", stdin=emptied + self.render(intent))
+        return self.read()
 
     def remove(self) -> None:
         """Delete the table.  Raises AdapterError."""
