@@ -17,7 +17,7 @@ COMMON = """\
 /dev/ttyUSB2 460800 nodetach nolock noauth nodefaultroute noipdefault ipcp-accept-local \
 ipcp-accept-remote noremoteip usepeerdns novj novjccomp noccp nobsdcomp nodeflate nopredictor1 \
 modem crtscts nopersist maxfail 1 child-timeout 5 hide-password ifname fbppp0 linkname failberry \
-ipparam failberry ip-up-script /usr/lib/failberry/ppp-hook ip-down-script /usr/lib/failberry/ppp-hook \
+ipparam failberry ip-up-script /usr/lib/failberry/ppp-hook ip-down-script /usr/bin/true \
 logfd 9 lcp-echo-interval 15 lcp-echo-failure 4"""
 
 
@@ -36,7 +36,8 @@ def test_debian_13() -> None:
 def test_ipv6_gets_its_own_hook_where_pppd_has_one() -> None:
     both = replace(BASE, cellular=replace(BASE.cellular, pdp_type=PdpType.IPV4V6))
     assert line(both, (2, 4, 9)).endswith(" +ipv6")
-    assert "+ipv6 ipv6-up-script /usr/lib/failberry/ppp-hook" in line(both, (2, 5, 2))
+    hooks = "ipv6-up-script /usr/lib/failberry/ppp-hook ipv6-down-script /usr/bin/true"
+    assert f"+ipv6 {hooks}" in line(both, (2, 5, 2))
 
 
 def test_without_carrier_detect_pppd_must_not_wait_for_it() -> None:
@@ -51,7 +52,8 @@ def test_no_echo_requests_for_modems_that_do_not_answer_them() -> None:
 
 
 def test_the_password_is_never_on_the_command_line() -> None:
-    secret = replace(BASE, cellular=replace(BASE.cellular, user="card", password='pa"ss\\word'))
+    cellular = replace(BASE.cellular, user="card", password='pa"ss\\word')  # noqa: S106  (nobody's)
+    secret = replace(BASE, cellular=cellular)
     assert "pa" not in line(secret, (2, 5, 2)).replace("ipparam", "").replace("nopredictor1", "").split()
     assert "file /run/failberry/session/secrets" in line(secret, (2, 5, 2))
     assert secrets_text(secret) == 'user "card"\npassword "pa\\"ss\\\\word"\n'
