@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import importlib.util
 import os
 import socket
@@ -97,7 +98,7 @@ def _read_once(kernel: IPRoute) -> _Seen:
     names = {each.index: each.name for each in interfaces}
     defaults: list[DefaultRoute] = []
     routes: list[tuple[Route | None, Attributes]] = []
-    # Asked for every family at once: a kernel without IPv6 refuses the question for IPv6 alone.
+    # All families in one question: about IPv6 alone, a kernel without it answers with IPv4, or refuses.
     for message in filter(rtnetlink.is_route, kernel.get_routes(family=socket.AF_UNSPEC)):
         if rtnetlink.is_ours(message):
             routes.append((rtnetlink.our_route(message, names), rtnetlink.route_deletion(message)))
@@ -167,6 +168,20 @@ def _difference(intent: RouteIntent, ours: RouteIntent, refusals: dict[str, str]
         for command in sorted(present - wanted)
     ]
     return "; ".join(problems) or None
+
+
+def _converse(question: Callable[[IPRoute], T]) -> T:
+    with IPRoute() as kernel:
+        return question(kernel)
+
+
+def _answer(question: Callable[[IPRoute], T]) -> T:
+    try:
+        return _converse(question)
+    finally:
+        # pyroute2's objects refer to each other in circles: several MB of dead ones would lie about until
+        # the collector happens to come by. They must be dead by now, or they are kept for even longer.
+        gc.collect(1)
 
 
 # --- the adapter ---------------------------------------------------------------------------------
@@ -272,13 +287,9 @@ class Netlink:
             self._post(NetworkObserved(facts=facts))
 
     async def _ask(self, question: Callable[[IPRoute], T]) -> T:
-        def answer() -> T:
-            with IPRoute() as kernel:
-                return question(kernel)
-
         try:
             async with asyncio.timeout(DEADLINE):
-                return await asyncio.get_running_loop().run_in_executor(self._thread, answer)
+                return await asyncio.get_running_loop().run_in_executor(self._thread, _answer, question)
         except TimeoutError:
             evidence = f"the kernel did not answer within {DEADLINE:g} s"
             raise AdapterError(AdapterReason.TIMEOUT, evidence) from None

@@ -25,8 +25,8 @@ _RTM_F_CLONED = 0x200
 _FR_ACT_TO_TBL, _FR_ACT_UNREACHABLE = 1, 7
 _NO_SUPPRESSION = 0xFFFFFFFF
 
-AF = {4: socket.AF_INET, 6: socket.AF_INET6}
-_FAMILY = {int(number): family for family, number in AF.items()}
+_AF = {4: socket.AF_INET, 6: socket.AF_INET6}
+_FAMILY = {int(number): family for family, number in _AF.items()}
 
 Attributes = dict[str, Any]
 """Keyword arguments of pyroute2's ``route`` and ``rule``."""
@@ -142,7 +142,7 @@ def route_deletion(message: Message) -> Attributes:
 def route_request(route: Route, index: int) -> Attributes:
     """Name a route of ours through the interface of that index."""
     request: Attributes = {
-        "family": AF[route.family],
+        "family": _AF[route.family],
         "table": route.table,
         "proto": ROUTE_PROTOCOL,
         "dst_len": 0,
@@ -155,13 +155,13 @@ def route_request(route: Route, index: int) -> Attributes:
     request["flags"] = _RTNH_F_ONLINK
     if route.gateway.version == route.family:
         return {**request, "gateway": str(route.gateway)}
-    return {**request, "via": {"family": AF[route.gateway.version], "addr": str(route.gateway)}}
+    return {**request, "via": {"family": _AF[route.gateway.version], "addr": str(route.gateway)}}
 
 
 def rule_request(rule: RoutingRule) -> Attributes:
     """Name a rule of ours, to add it or to delete it."""
     request: Attributes = {
-        "family": AF[rule.family],
+        "family": _AF[rule.family],
         "priority": rule.priority,
         "protocol": ROUTE_PROTOCOL,
         "action": _FR_ACT_UNREACHABLE if rule.table is None else _FR_ACT_TO_TBL,

@@ -87,7 +87,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_is_posted_within_a_second(home, change):
+def test_a_change_is_posted_soon(home, change):
     cause, seen = CHANGES[change]
     home.apply_mode(STANDBY)
 
@@ -95,7 +95,7 @@ def test_a_change_is_posted_within_a_second(home, change):
         async with watching() as (_, posted):
             assert not seen(posted[-1].facts)
             cause(home)
-            await until(lambda: seen(posted[-1].facts), seconds=1.0)
+            await until(lambda: seen(posted[-1].facts), seconds=2.0)  # the kernel waits up to one itself
 
     home.pi.run(test)
 
