@@ -55,7 +55,9 @@ class Reconciler(Generic[T]):
             self._due = now + MIN_GAP
 
     def applied(self, problem: str | None, now: float) -> None:
-        """The apply that was under way has ended."""
+        """The apply that was under way has ended; without one, nothing is learnt."""
+        if not self._busy:
+            return
         self._busy = False
         self.problem = problem
         changed_meanwhile = self._due is not None

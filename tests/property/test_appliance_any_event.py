@@ -1,0 +1,153 @@
+"""Any event in any state, in any order, at any time: nothing raises, and the house rules hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Interface
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from failberry.at.codec import FinalResult, ResultKind
+from failberry.config import Config, Lan, Mode
+from failberry.core import actions as do
+from failberry.core import events as ev
+from failberry.core.appliance import Appliance
+from failberry.core.facts import DefaultRoute, Interface, NetworkFacts, PortRole, Session
+from failberry.core.pin import PinRecord, PinState
+from failberry.core.snapshot import UplinkName
+from tests.simulation.world import BASE, World
+
+LINES = st.sampled_from(
+    [(), ("+CPIN: READY",), ("+CPIN: SIM PIN",), ("+CPIN: SIM PUK",), ("+CFUN: 0",), ("+CGREG: 0,1",)]
+    + [
+        ("+CGREG: 0,5",),
+        ("+CEREG: 0,2",),
+        ("+CSQ: 99,99",),
+        ('+CGDCONT: 1,"IP","internet"',),
+        ("8944",),
+        ("\x00",),
+    ]
+)
+RESULTS = st.one_of(
+    st.none(),
+    st.builds(FinalResult, kind=st.sampled_from(ResultKind), text=st.text(max_size=5)),
+    st.builds(
+        FinalResult,
+        kind=st.just(ResultKind.CME_ERROR),
+        text=st.just(""),
+        code=st.integers(min_value=0, max_value=200),
+    ),
+)
+CONFIGS = [
+    BASE,
+    replace(BASE, mode=Mode.DUAL_WAN_ROUTER, lan=Lan(interface="lan0")),
+    replace(BASE, cellular=replace(BASE.cellular, pin="1234")),
+]
+HARDWARE = World(plugged=False).hardware()
+SESSION = Session(pid=7, tty="/dev/ttyUSB2", interface="fbppp0", local=IPv4Address("100.64.7.2"))
+WIRED = Interface(index=2, name="eth0", up=True, carrier=True, addresses=(IPv4Interface("192.168.1.9/24"),))
+PPP = Interface(index=5, name="fbppp0", up=True, carrier=True, addresses=(IPv4Interface("100.64.7.2/32"),))
+GATEWAY = DefaultRoute(interface="eth0", gateway=IPv4Address("192.168.1.1"), metric=1, family=4)
+FACTS = [
+    NetworkFacts(),
+    NetworkFacts(interfaces=(WIRED,), defaults=(GATEWAY,)),
+    NetworkFacts(interfaces=(WIRED, PPP), defaults=(GATEWAY,)),
+    NetworkFacts(interfaces=(replace(WIRED, carrier=False), PPP)),
+]
+
+UNASKED = st.one_of(
+    st.just(ev.Tick()),
+    st.just(ev.UsbChanged()),
+    st.builds(ev.PortLost, port=st.sampled_from(PortRole), problem=st.just("gone")),
+    st.builds(ev.UrcReceived, port=st.sampled_from(PortRole), text=st.text(max_size=10)),
+    st.just(ev.SessionUp(session=SESSION)),
+    st.builds(
+        ev.SessionEnded,
+        exit_code=st.one_of(st.none(), st.integers(min_value=0, max_value=25)),
+        port_gone=st.booleans(),
+        evidence=st.sampled_from(["", "Modem hangup", "LCP terminated by peer"]),
+    ),
+    st.builds(ev.NetworkObserved, facts=st.sampled_from(FACTS)),
+    st.builds(ev.RoutesApplied, problem=st.sampled_from([None, "no"])),
+    st.builds(
+        ev.FilterApplied,
+        backend=st.just("nftables"),
+        changed=st.booleans(),
+        problem=st.sampled_from([None, "no"]),
+    ),
+    st.just(ev.RedialRequested()),
+    st.just(ev.PinForgotten()),
+    st.builds(ev.ConfigChanged, config=st.sampled_from(CONFIGS)),
+)
+
+
+def answers(deed: do.Deed, draw: Callable[[st.SearchStrategy[object]], object]) -> ev.Event:
+    """Any legal answer to this deed."""
+    number = deed.deed
+    problem = st.sampled_from([None, None, "no"])
+    match deed:
+        case do.LocateModem():
+            strategy = st.builds(
+                ev.ModemLocated, deed=st.just(number), hardware=st.sampled_from([HARDWARE, None])
+            )
+        case do.OpenPorts() | do.ReleaseDialPort():
+            strategy = st.builds(ev.PortsOpened, deed=st.just(number), problem=problem)
+        case do.StorePinRecord():
+            strategy = st.builds(ev.PinRecordStored, deed=st.just(number), problem=problem)
+        case do.StartSession():
+            strategy = st.builds(ev.SessionStarted, deed=st.just(number), problem=problem)
+        case do.StopSession():
+            strategy = st.just(ev.SessionStopped(deed=number))
+        case _:
+            strategy = st.builds(ev.CommandAnswered, deed=st.just(number), lines=LINES, result=RESULTS)
+    answer = draw(strategy)
+    assert isinstance(answer, ev.Answer)
+    return answer
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data(), st.sampled_from(CONFIGS), st.booleans())
+def test_any_event_in_any_state(data: st.DataObject, config: Config, adopted: bool) -> None:
+    appliance = Appliance(config, seed=1)
+    now = 100.0
+    open_deeds: list[do.Deed] = []
+    seen: set[int] = set()
+    pins = forgotten = 0
+
+    def feed(event: ev.Event) -> None:
+        nonlocal pins, forgotten
+        forgotten += isinstance(event, ev.PinForgotten)
+        for action in appliance.handle(event, now):
+            if isinstance(action, do.Report):
+                assert action.why
+            elif not isinstance(action, do.ApplyRoutes | do.ApplyFilter):
+                assert action.deed not in seen
+                seen.add(action.deed)
+                open_deeds.append(action)
+                if isinstance(action, do.SendCommand) and action.command.secret:
+                    pins += 1
+        deadline = appliance.next_deadline()
+        assert deadline is None or deadline > now - 1e6
+        active = appliance.snapshot(now).active
+        assert active is not UplinkName.CELLULAR or appliance.cellular.usable
+
+    refused = PinRecord.of(iccid=None, pin="1234", state=PinState.REFUSED)
+    feed(ev.Started(session=SESSION if adopted else None, pin_records=(refused,) if adopted else ()))
+    for _ in range(data.draw(st.integers(min_value=5, max_value=60))):
+        now += data.draw(st.sampled_from([0.0, 0.1, 3.0, 70.0, 4000.0]))
+        if open_deeds and data.draw(st.integers(min_value=0, max_value=3)):
+            feed(answers(open_deeds.pop(0), data.draw))
+        else:
+            feed(data.draw(UNASKED))
+        # Time alone must always come to rest: a deadline that is due and stays due would spin the loop.
+        for _ in range(20):
+            deadline = appliance.next_deadline()
+            if deadline is None or deadline > now:
+                break
+            feed(ev.Tick())
+        else:
+            raise AssertionError(f"a deadline stays due in state {appliance.modem.state}")
+    # A PIN that was refused is sent again only after the owner's word.
+    assert pins == 0 or forgotten or not adopted
