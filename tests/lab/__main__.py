@@ -57,10 +57,16 @@ def main() -> int:
         prog="python -m tests.lab", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("deed", choices=["build", "boot", "shell", "run"])
-    parser.add_argument("command", nargs=argparse.REMAINDER)
     parser.add_argument("--bare", action="store_true", help="just booted: no networks, no stick, no package")
     parser.add_argument("--topology", choices=[STANDBY_GATEWAY, DUAL_WAN_ROUTER], default=STANDBY_GATEWAY)
-    options = parser.parse_args()
+    # By hand: argparse cannot have options between a word and the rest of the line.
+    own, command = sys.argv[1:], []
+    if "--" in own:
+        cut = own.index("--")
+        own, command = own[:cut], own[cut + 1 :]
+    options = parser.parse_args(own)
+    if bool(command) != (options.deed == "run"):
+        parser.error("run, and only run, takes -- and a command")
     started = time.monotonic()
     with Vm.start(None if options.bare else ready(package())) as vm:
         if options.deed == "build":
@@ -69,8 +75,8 @@ def main() -> int:
         if not options.bare:
             vm.load(options.topology)
         if options.deed == "run":
-            words = options.command[1:] if options.command[:1] == ["--"] else options.command
-            result = vm.run(words[0] if len(words) == 1 else shlex.join(words), timeout=600, check=False)
+            line = command[0] if len(command) == 1 else shlex.join(command)
+            result = vm.run(line, timeout=600, check=False)
             sys.stdout.write(result.stdout)
             sys.stderr.write(result.stderr)
             return result.rc

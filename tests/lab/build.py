@@ -43,7 +43,8 @@ PACKAGES = (
 NEVER_STARTED = (
     "ModemManager.service NetworkManager.service NetworkManager-wait-online.service wpa_supplicant.service",
     "NetworkManager-dispatcher.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer",
-    "e2scrub_all.timer fstrim.timer systemd-networkd-wait-online.service",
+    "e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-networkd-wait-online.service",
+    "getty@tty1.service modprobe@drm.service",
 )
 # Written before any package is unpacked, so that the initrd is made once and small.
 EARLY_FILES = {
@@ -60,6 +61,8 @@ LATE_FILES = {
     "etc/fstab": "/dev/vda / ext4 rw,noatime 0 1\n",
     "etc/resolv.conf": "nameserver 192.0.2.53\noptions timeout:2 attempts:1\n",
     "etc/systemd/journald.conf.d/lab.conf": "[Journal]\nStorage=volatile\nRateLimitBurst=0\n",
+    # Each command of a scenario would be five lines in the journal.
+    "etc/systemd/system/qemu-guest-agent.service.d/lab.conf": "[Service]\nLogLevelMax=notice\n",
     # The serial console is a root shell for people (python -m tests.lab shell); nothing else can reach it. No
     # login, for that would start a session and a user's own service manager.
     "etc/systemd/system/serial-getty@ttyS0.service.d/lab.conf": (
