@@ -25,6 +25,7 @@ SUITE = "trixie"
 BOOTSTRAP_DEADLINE = 1500.0  # a slow mirror: 150 MB at 100 kB/s
 ASSEMBLE_DEADLINE = 180.0
 DISK_SIZE = "3G"
+KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 PACKAGES = (
     # the system
@@ -40,10 +41,13 @@ PACKAGES = (
     # what the benchmark compares with; installed, never enabled
     "modemmanager network-manager",
 )
+STARTED_BY_HAND = (
+    "ModemManager.service NetworkManager.service NetworkManager-dispatcher.service wpa_supplicant.service",
+    "NetworkManager-wait-online.service",
+)
 NEVER_STARTED = (
-    "ModemManager.service NetworkManager.service NetworkManager-wait-online.service wpa_supplicant.service",
-    "NetworkManager-dispatcher.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer",
-    "e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-networkd-wait-online.service",
+    "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer",
+    "e2scrub_reap.service systemd-networkd-wait-online.service",
     "getty@tty1.service modprobe@drm.service",
 )
 # Written before any package is unpacked, so that the initrd is made once and small.
@@ -115,19 +119,22 @@ def image() -> Image:
 
 def _build(scratch: Path, finished: Path) -> None:
     _require("mmdebstrap", "mke2fs", "qemu-img")
+    if not Path(KEYS).exists():
+        raise LabError(f"{KEYS} is missing: install debian-archive-keyring")
     tree = scratch / "tree"
     early = _write_tree(scratch / "early", EARLY_FILES)
     late = _write_tree(scratch / "late", LATE_FILES)
     packages = ",".join(" ".join(PACKAGES).split())
-    disable = f"systemctl --quiet mask {' '.join(NEVER_STARTED)}"
+    services = '--customize-hook=chroot "$1" systemctl --quiet'
     command = [
         "mmdebstrap", "--variant=minbase", "--architectures=amd64", "--mode=root", f"--include={packages}",
         "--aptopt=Acquire::Retries 3", "--aptopt=Acquire::http::Timeout 30", *proxy_options(),
         f"--essential-hook=cp -rT {shlex.quote(str(early))} \"$1\"",
         f"--customize-hook=cp -rT {shlex.quote(str(late))} \"$1\"",
-        f"--customize-hook=chroot \"$1\" {disable}",
-        "--customize-hook=chroot \"$1\" systemctl --quiet enable systemd-networkd.service",
-        SUITE, str(tree), mirror(),
+        f"{services} disable {' '.join(STARTED_BY_HAND)}",
+        f"{services} mask {' '.join(NEVER_STARTED)}",
+        f"{services} enable systemd-networkd.service",
+        SUITE, str(tree), f"deb [signed-by={KEYS}] {mirror()} {SUITE} main",
     ]  # fmt: skip
     if os.geteuid() != 0:
         raise LabError("building the lab's guest needs root (mmdebstrap): run it once with sudo")
