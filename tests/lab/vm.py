@@ -55,6 +55,10 @@ class CommandError(LabError):
         self.result = result
 
 
+class NoSignOfLifeError(LabError):
+    """QEMU did not start, or its guest does not run."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """A guest worth keeping: ``prepare`` brings a booted one there; ``key`` tells outcomes apart."""
@@ -110,8 +114,8 @@ class Vm:
         if accelerator == "kvm":
             try:
                 return cls._resumed(kernel_image, "kvm", stage)
-            except TimeoutError:
-                print("lab: KVM gives no sign of life; using TCG", file=sys.stderr, flush=True)
+            except NoSignOfLifeError as error:
+                print(f"lab: KVM gives no sign of life, using TCG: {error}", file=sys.stderr, flush=True)
         return cls._resumed(kernel_image, "tcg", stage)
 
     @classmethod
@@ -156,10 +160,13 @@ class Vm:
     def _meet(self, *, fresh: bool) -> None:
         """Find the monitor and the guest agent, and tell a resumed guest what time it is."""
         deadline = BOOT_DEADLINE if fresh else RESUME_DEADLINE
-        self._monitor = Conversation(self.folder / "monitor", deadline=10)
-        self._monitor.ask("qmp_capabilities", deadline=10)
-        if self.accelerator == "kvm":
-            self._first_sign(fresh=fresh)
+        try:
+            self._monitor = Conversation(self.folder / "monitor", deadline=10)
+            self._monitor.ask("qmp_capabilities", deadline=10)
+            if self.accelerator == "kvm":
+                self._first_sign(fresh=fresh)
+        except (LabError, TimeoutError) as error:
+            raise NoSignOfLifeError(f"{error}\n{self.console_tail()}") from None
         self._agent = Conversation(self.folder / "agent", deadline=10)
         self._reach_agent(deadline)
         self._set_clock()
