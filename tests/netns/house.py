@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 
 from namespace import Namespace, namespaces
@@ -44,6 +45,11 @@ class House:
         self._wire: int | None = pi.tun(PPP_INTERFACE)
         pi.ip(f"addr add {MOBILE} peer 10.64.64.64/32 dev {PPP_INTERFACE}")
         pi.ip(f"addr add {MOBILE6}/64 dev {PPP_INTERFACE} nodad")
+        # Links come up by themselves; the kernel tells its routes of it up to a second later.
+        deadline = time.monotonic() + 5
+        while "linkdown" in str(self.everything()):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
     def send(self, packet: bytes) -> None:
         """Let an IP packet come in over the mobile line."""
