@@ -111,12 +111,16 @@ class Vm:
         """A guest at ``stage`` (default: just booted), from the cache when it has one, else made and kept."""
         kernel_image = image()
         accelerator = _accelerator()
+        vm = None
         if accelerator == "kvm":
             try:
-                return cls._resumed(kernel_image, "kvm", stage)
+                vm = cls._resumed(kernel_image, "kvm", stage)
             except NoSignOfLifeError as error:
                 print(f"lab: KVM gives no sign of life, using TCG: {error}", file=sys.stderr, flush=True)
-        return cls._resumed(kernel_image, "tcg", stage)
+        vm = vm or cls._resumed(kernel_image, "tcg", stage)
+        # QEMU has it open and needs no name for it: whatever becomes of this process, the copy will not stay.
+        vm.disk.unlink()
+        return vm
 
     @classmethod
     def _resumed(cls, kernel_image: Image, accelerator: str, stage: Stage | None) -> "Vm":
@@ -138,8 +142,6 @@ class Vm:
                 resume=stage.name if stage else "booted",
             )
         cache.prune(kept.parent, keep=6)
-        # QEMU has it open and needs no name for it: whatever becomes of this process, the copy will not stay.
-        resumed.disk.unlink()
         return resumed
 
     @classmethod
