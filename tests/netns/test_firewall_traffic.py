@@ -4,6 +4,7 @@ import contextlib
 import socket
 
 import pytest
+from backends import BACKENDS
 from town import (
     FAR,
     FAR6,
@@ -35,7 +36,6 @@ from town import (
     town,
 )
 
-from failberry.adapters.firewall import IPTABLES, NFTABLES
 from failberry.config import Firewall, Mode, PortForward, Protocol
 from failberry.core.snapshot import UplinkName
 
@@ -52,7 +52,7 @@ SERVICES = (22, 53, 80, 111, 139, 445, 631, 3306, 5432, 8080, 9001, 32768)
 UDP_SERVICES = (53, 67, 68, 69, 111, 123, 137, 161, 500, 514, 546, 547, 1900, 4500, 5353, 9000, 51820)
 
 
-@pytest.fixture(scope="module", params=[NFTABLES, IPTABLES], ids=lambda backend: backend.name)
+@pytest.fixture(scope="module", params=BACKENDS, ids=lambda backend: backend.name)
 def backend(request):
     return request.param
 
