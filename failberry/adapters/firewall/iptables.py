@@ -85,7 +85,8 @@ class Iptables:
         # By its path and isolated, so that it imports nothing but iptc.
         command = [sys.executable, "-I", str(_ERRAND)]
         done = run(command, stdin=json.dumps(request), deadline=DEADLINE, cure="set the path of Python right")
-        if done.returncode != 0:
+        # libxtables ends the process as it likes, with a status that tells nothing.
+        if done.returncode != 0 or not done.stdout:
             words = " ".join(done.stderr.split())[-300:] or "no word"
             evidence = f"python-iptables crashed (status {done.returncode}): {words}"
             raise AdapterError(AdapterReason.REFUSED, evidence)
