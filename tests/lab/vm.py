@@ -141,7 +141,7 @@ class Vm:
                 accelerator=accelerator,
                 resume=stage.name if stage else "booted",
             )
-        cache.prune(kept.parent, keep=6)
+        cache.prune(kept.parent, keep=4)
         return resumed
 
     @classmethod

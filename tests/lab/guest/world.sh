@@ -95,19 +95,13 @@ commit() {
     ip -batch "$STATE/batch.pi"
 }
 
-# service NAME NS COMMAND...
-service() {
-    name=$1 namespace=$2
-    shift 2
-    systemd-run --quiet --collect --unit="world-$name" --property="NetworkNamespacePath=/run/netns/$namespace" "$@"
-}
-
 # dnsmasq NS ARGUMENTS...: DHCP, DNS and router advertisements
 dnsmasq() {
     namespace=$1
     shift
-    service "dnsmasq-$namespace" "$namespace" /usr/sbin/dnsmasq --keep-in-foreground --conf-file=/dev/null --user=root \
-        --no-hosts --no-resolv --dhcp-leasefile="$STATE/$namespace.leases" --bind-dynamic --pid-file= \
+    systemd-run --quiet --collect --unit="world-dnsmasq-$namespace" \
+        --property="NetworkNamespacePath=/run/netns/$namespace" \
+        /usr/sbin/dnsmasq --keep-in-foreground --conf-file=/dev/null --user=root --no-hosts --no-resolv --dhcp-leasefile="$STATE/$namespace.leases" --bind-dynamic --pid-file= \
         --host-record=alpha.example,192.0.2.10,2001:db8:a::10 \
         --host-record=bravo.example,198.51.100.10,2001:db8:b::10 \
         --host-record=charlie.example,203.0.113.10,2001:db8:c::10 "$@"
@@ -151,13 +145,9 @@ up() {
     carrier_serves
     [ "$1" != standby-gateway ] || router_serves
     networkctl reload
-    for each in internet lan1 lan2; do
-        service "echo-$each" "$each" python3 "$HERE/echo.py"
-    done
+    systemd-run --quiet --collect --unit=world-echo python3 "$HERE/echo.py" internet lan1 lan2
     wait_for "the Pi's address by DHCP" "ip -4 -oneline address show dev $WIRED | grep -q dynamic"
-    for each in internet lan1 lan2; do
-        wait_for "the servers in $each" "ip netns exec $each ss -Hltn 'sport = :7' | grep -q ."
-    done
+    wait_for 'the servers' "ip netns exec lan2 ss -Hltn 'sport = :7' | grep -q ."
     echo "$1" >"$STATE/topology"
 }
 
