@@ -1,17 +1,88 @@
 # "make" alone tells what there is. Everything works from a fresh clone on Debian 12 or 13.
 
+PYTHON ?= python3
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' failberry/__init__.py)
 DEB := build/failberry_$(VERSION)_all.deb
+PYTEST := .venv/bin/python -m pytest
+WITH_DEB := FAILBERRY_DEB=$(CURDIR)/$(DEB)
+
+# The package and its checks; the Python environment, two parts of which are compiled; real kernel, pppd and systemd
+# for the tests; the lab's virtual machine.
+PACKAGES := git build-essential debhelper dh-python fakeroot lintian shellcheck \
+	python3-venv python3-dev pkg-config libsystemd-dev \
+	systemd ppp nftables iptables iproute2 iputils-ping procps conntrack curl busybox \
+	qemu-system-x86 qemu-utils mmdebstrap debian-archive-keyring e2fsprogs util-linux
+
+TIERS := lint unit netns lab
 
 .DEFAULT_GOAL := help
-.PHONY: deb
+.NOTPARALLEL:
+.PHONY: help setup deb $(TIERS) test bench demo clean
 
-deb:  ## build the Debian package, build/failberry_VERSION_all.deb
+help:
+	@echo "Failberry $(VERSION)"
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/complete  ## install what is missing on this machine, and the Python environment in .venv
+
+.venv/complete: pyproject.toml | packages
+	@echo "setup: Python packages into .venv"
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@.venv/bin/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+		print(*p["dependencies"], *sum(p["optional-dependencies"].values(), []), sep="\n")' >.venv/requirements
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement .venv/requirements
+	@touch $@
+
+.PHONY: packages
+packages:
+	@missing=$$(printf '%s\n' $(PACKAGES) | grep --invert-match --line-regexp --fixed-strings "$$(dpkg-query --show \
+		--showformat='$${db:Status-Status} $${Package}\n' $(PACKAGES) 2>/dev/null | sed -n 's/^installed //p')"); \
+	[ -n "$$missing" ] || exit 0; \
+	set -- apt-get install --yes --no-install-recommends $$missing; \
+	if [ "$$(id -u)" != 0 ]; then echo "setup: not installed yet. Run this, then make again:"; echo "  sudo $$*"; exit 1; fi; \
+	echo "setup: Debian packages:" $$missing; \
+	apt-get -o Acquire::Retries=3 --quiet=2 update && DEBIAN_FRONTEND=noninteractive "$$@"
+
+deb:  ## build the Debian package
 	@rm -rf build/deb && mkdir -p build/deb/source
-	@# A clean copy of what is in the work tree: no byte code, nothing that git ignores, nothing left by an earlier build.
-	@git ls-files -z --cached --others --exclude-standard --deduplicate \
+	@# A clean copy of what is in the work tree: no byte code, nothing that git ignores, nothing of an earlier build.
+	@git -c safe.directory=$(CURDIR) ls-files -z --cached --others --exclude-standard --deduplicate \
 		| tar --create --null --files-from=- --ignore-failed-read --warning=no-failed-read \
 		| tar --extract --directory=build/deb/source
 	@cd build/deb/source && dpkg-buildpackage --build=binary --no-sign >../log 2>&1 || { tail -40 ../log; exit 1; }
 	@mv build/deb/failberry_$(VERSION)_all.deb $(DEB)
 	@echo $(DEB)
+
+lint: deb  ## the linters: Python, shell, systemd units, the package, the rules of the house
+	@$(WITH_DEB) $(PYTEST) tests/linters
+
+unit:  ## without the world: units, properties, golden files, simulated months
+	@$(PYTEST) tests/unit tests/property tests/golden tests/simulation
+
+netns:  ## in network namespaces of this machine's kernel (root)
+	@$(PYTEST) tests/netns
+
+lab: deb  ## in the virtual machine, with the installed package and a modem on a real USB bus (root, once)
+	@$(WITH_DEB) $(PYTEST) tests/lab
+
+test: setup  ## everything
+	@failed=; times=; \
+	for tier in $(TIERS); do \
+		start=$$(date +%s); \
+		$(MAKE) --no-print-directory $$tier && result=passed || { result=FAILED; failed="$$failed $$tier"; }; \
+		times="$$times$$(printf '%-6s %s in %s s' $$tier $$result $$(($$(date +%s) - start)))\n"; \
+	done; \
+	printf "\n$$times"; [ -z "$$failed" ]
+
+bench: setup deb  ## the benchmarks, as ratios to what they are measured against
+	@.venv/bin/python bench/ctl.py
+	@.venv/bin/python bench/health.py
+	@$(WITH_DEB) .venv/bin/python -m bench.dial
+	@$(WITH_DEB) .venv/bin/python -m bench.memory
+
+demo: setup deb  ## watch the main job: a stick is plugged in, dials, carries the house, is killed, comes back
+	@$(WITH_DEB) .venv/bin/python -m tests.lab.demo
+
+clean:  ## remove what was built here; the lab's images stay in ~/.cache/failberry
+	@rm -rf build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -r {} +
