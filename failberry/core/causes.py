@@ -179,6 +179,6 @@ def cause_of_exit(exit_code: int | None, *, port_gone: bool, evidence: str) -> C
         elif "terminated by peer" in lowered:
             exit_code = 0
         else:
-            return Cause(remedy=Remedy.MODEM, why="pppd was killed or died", evidence=evidence)
+            return Cause(remedy=Remedy.ENDED, why="pppd was killed or died", evidence=evidence)
     remedy, why, advice = _EXITS.get(exit_code, (Remedy.MODEM, f"pppd ended with status {exit_code}", ""))
     return Cause(remedy=remedy, why=why, advice=advice, evidence=evidence)

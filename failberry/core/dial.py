@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from failberry.at import commands
 from failberry.at.codec import ResultKind
 from failberry.at.quirks import quirk_for
@@ -40,6 +42,8 @@ ADDRESS_TIMEOUT = 60.0
 """Seconds from CONNECT to an address: LCP gives up after 30 (10 requests, 3 s apart), IPCP likewise."""
 GUARD_TIME = 1.1
 """Seconds of silence around ``+++``; S12 defaults to one second (ITU-T V.250 annex, Hayes practice)."""
+PROBE = 1.0
+"""Seconds for the answer to a bare AT; whoever is only slow loses nothing by what follows."""
 HDLC_PROBE = bytes.fromhex("7e0078f07e")
 """One small HDLC frame (RFC 1662) that makes modems which believe themselves in PPP drop it."""
 
@@ -132,8 +136,10 @@ def initialize(desk: Desk) -> Dialog[Outcome]:
 def _answers(desk: Desk) -> Dialog[bool]:
     """Get the port to answer AT, out of data mode if need be; gentle means first."""
 
+    probe = replace(commands.ATTENTION, timeout=PROBE)
+
     def at() -> Dialog[bool]:
-        return (yield from send(commands.ATTENTION)).result is not None
+        return (yield from send(probe)).result is not None
 
     if (yield from at()) or (yield from at()):
         return True

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from failberry.core.reconcile import Reconciler
 
 _SHARED = IPv4Network("100.64.0.0/10")
-_UNIQUE_LOCAL = IPv6Network("fc00::/7")
+_PRIVATE = (
+    *(IPv4Network(each) for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")),
+    IPv6Network("fc00::/7"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +83,9 @@ def reachability(addresses: Iterable[Address]) -> Reachability:
     for address in addresses:
         if address.is_link_local or address.is_loopback:
             continue
-        if address.version == 4 and address in _SHARED:
+        if address in _SHARED:
             kind = Reachability.CGNAT
-        elif address.is_private or (address.version == 6 and address in _UNIQUE_LOCAL):
+        elif any(address in network for network in _PRIVATE):
             kind = Reachability.PRIVATE
         else:
             kind = Reachability.PUBLIC

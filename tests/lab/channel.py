@@ -101,6 +101,8 @@ def _connect(path: Path, deadline: float) -> socket.socket:
 
 
 def _wait(endpoint: socket.socket, direction: str, give_up: float) -> None:
+    if endpoint.fileno() < 0:
+        raise LabError("the virtual machine was switched off")
     left = give_up - time.monotonic()
     reading, writing = ([endpoint], []) if direction == "read" else ([], [endpoint])
     if left <= 0 or not any(select.select(reading, writing, [], left)):
