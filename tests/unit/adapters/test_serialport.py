@@ -131,7 +131,7 @@ def test_urcs_are_always_drained() -> None:
     async def scene(stick: Stick, port: AtPort, heard: list[object]) -> None:
         for _ in range(100):
             os.write(stick.master, b"\r\n+CREG: 1\r\n" * 30)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
         async with asyncio.timeout(5):
             while len([each for each in heard if isinstance(each, UrcReceived)]) < 3000:
                 await asyncio.sleep(0.01)
