@@ -1,0 +1,37 @@
+"""The units as the package installs them, judged by systemd itself."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.linters.deb import unpack
+from tests.linters.tree import ROOT, judge
+
+UNITS = Path("usr/lib/systemd/system")
+EXPOSURE = {"failberry.service": 4.0, "failberry-health.service": 1.5}
+
+
+def test_every_service_has_a_limit() -> None:
+    assert {path.name for path in (ROOT / "systemd").glob("*.service")} == EXPOSURE.keys()
+
+
+def test_systemd_understands_every_word(tmp_path: Path) -> None:
+    unpack(tmp_path)
+    units = sorted(path.name for path in (tmp_path / UNITS).iterdir())
+    # What they order themselves after, and stand on, comes from this machine.
+    shutil.copytree("/usr/lib/systemd/system", tmp_path / UNITS, symlinks=True, dirs_exist_ok=True)
+    cure = "see systemd.unit(5), systemd.service(5), systemd.exec(5)"
+    complaints = judge(["systemd-analyze", "verify", "--man=no", f"--root={tmp_path}", *units], cure=cure)
+    assert not complaints, f"{complaints}\ncure: {cure}"
+
+
+@pytest.mark.parametrize(("unit", "limit"), EXPOSURE.items())
+def test_services_are_confined(unit: str, limit: float) -> None:
+    judge(
+        ["systemd-analyze", "security", "--offline=yes", "--no-pager", f"--threshold={limit * 10:.0f}",
+         ROOT / "systemd" / unit],
+        cure=f"take rights away until the exposure is at most {limit} (systemd.exec(5), Sandboxing)",
+    )  # fmt: skip
