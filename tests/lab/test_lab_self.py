@@ -5,6 +5,7 @@ import time
 
 from .lab import Lab
 
+WIRES = "socat - UNIX:/run/stick.sock < /dev/null"
 SERVERS = ("192.0.2.10", "198.51.100.10", "203.0.113.10")
 MOBILE, PEER = "203.0.113.130", "203.0.113.129"
 TTY_OPTIONS = "460800 nodetach noauth noccp novj nodeflate nobsdcomp nodefaultroute"
@@ -77,13 +78,13 @@ def test_the_simulated_modem_dials_and_is_power_cycled(lab: Lab) -> None:
 
 def test_the_modem_is_told_of_dtr_and_of_its_power(lab: Lab) -> None:
     lab.plug()
-    assert "dtr 2 0" in lab.stick("status")
+    assert "dtr 2 0" in lab.stick()
     lab.vm.spawn("holder", "exec sleep 60 < /dev/ttyUSB2")
-    lab.vm.wait_until("/opt/lab/stick.py status | grep -x 'dtr 2 1'", deadline=10)
+    lab.vm.wait_until(f"{WIRES} | grep -x 'dtr 2 1'", deadline=10)
     lab.vm.run("uhubctl -l 1 -p 1 -a off")
-    lab.vm.wait_until("/opt/lab/stick.py status | grep -x 'power off' && ! ls /dev/ttyUSB*", deadline=10)
+    lab.vm.wait_until(f"{WIRES} | grep -x 'power off' && ! ls /dev/ttyUSB*", deadline=10)
     lab.vm.run("uhubctl -l 1 -p 1 -a on")
-    lab.vm.wait_until("/opt/lab/stick.py status | grep -x 'power on' && ls /dev/ttyUSB3", deadline=10)
+    lab.vm.wait_until(f"{WIRES} | grep -x 'power on' && ls /dev/ttyUSB3", deadline=10)
 
 
 def test_a_crashed_stick_comes_back_by_a_power_cycle_only(lab: Lab) -> None:

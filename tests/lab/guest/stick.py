@@ -301,6 +301,8 @@ class Stick:
 
     def _obey(self, words: list[str]) -> str:
         match words:
+            case []:
+                pass
             case ["plug"]:
                 self.plug()
             case ["unplug"]:
