@@ -75,7 +75,7 @@ class World:
         if port is None:
             return SessionStarted(deed=action.deed, problem="the port was lost after the dial")
         # Where DCD does not rise, pppd's `modem` would wait for it for ever; then hang-ups show in LCP only.
-        carrier = self._config.ppp.carrier_detect and port.carrier_detect()
+        carrier = self._config.ppp.carrier_detect and await port.carrier_rises()
         return await self._pppd.start(action.deed, self._config, action.hardware.dial_tty, carrier=carrier)
 
 

@@ -25,6 +25,8 @@ from failberry.errors import AdapterError, AdapterReason
 OPEN_TIMEOUT = 10.0
 CLOSE_TIMEOUT = 35.0
 """closing_wait is 30 s by default (setserial(8))."""
+CARRIER_TIMEOUT, CARRIER_CHECKS = 1.0, 50
+"""Seconds that DCD may lag behind CONNECT (it comes by another endpoint), and how often to look."""
 _CHUNK = 4096
 
 
@@ -98,12 +100,16 @@ class AtPort:
         await asyncio.sleep(silence)
         return CommandAnswered(deed=deed)
 
-    def carrier_detect(self) -> bool:
-        """Whether the modem raises DCD right now; false where the port cannot tell."""
-        try:
-            return bool(self._device.cd)
-        except (OSError, serial.SerialException, termios.error):
-            return False
+    async def carrier_rises(self) -> bool:
+        """Whether the modem raises DCD after CONNECT; false where the port cannot tell."""
+        for _ in range(CARRIER_CHECKS):
+            try:
+                if self._device.cd:
+                    return True
+            except (OSError, serial.SerialException, termios.error):
+                return False
+            await asyncio.sleep(CARRIER_TIMEOUT / CARRIER_CHECKS)
+        return False
 
     async def close(self) -> None:
         """Close; whoever waits for an answer gets none."""

@@ -78,6 +78,10 @@ def snapshot(view: ApplianceView, now: float) -> Snapshot:
 
 def reachability(addresses: Iterable[Address]) -> Reachability:
     """Classify a line by its best address (RFC 1918, RFC 6598, RFC 4193)."""
+    addresses = tuple(addresses)
+    # Health checks, VPN clients and port forwards come by IPv4, where there is any.
+    if any(each.version == 4 for each in addresses):
+        addresses = tuple(each for each in addresses if each.version == 4)
     best = Reachability.NONE
     order = (Reachability.NONE, Reachability.PRIVATE, Reachability.CGNAT, Reachability.PUBLIC)
     for address in addresses:
@@ -187,9 +191,7 @@ def _notices(view: ApplianceView, wired: LineView, cellular: LineView) -> Iterab
         text = f"the mobile line is down: {cellular.reason}"
         advice = modem.cause.advice if modem.cause is not None else ""
         if modem.known.missing:
-            advice = (
-                "plug the modem in; if it is, look at its power supply"
-            )
+            advice = "plug the modem in; if it is, look at its power supply"
         yield Notice(code="cellular-down", text=text, cure=advice or "nothing to do: it is being handled")
     if modem.known.session is not None and modem.known.session.bogus_dns:
         yield Notice(

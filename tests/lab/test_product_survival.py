@@ -35,7 +35,7 @@ def test_traffic_flows_on_while_the_daemon_is_killed(lab: Lab) -> None:
     product.kill(before)
     lab.vm.wait_until(
         f"test $(systemctl show --value -p MainPID failberry) != {before} && systemctl is-active failberry",
-        deadline=40,
+        deadline=90,
     )
     told = product.connected()
     assert product.pppd() == pppd, "the session was adopted, not dialled again"
@@ -47,9 +47,7 @@ def test_traffic_flows_on_while_the_daemon_is_killed(lab: Lab) -> None:
 
 
 def test_a_stop_leaves_the_line_and_release_takes_it_away(lab: Lab) -> None:
-    clean = lab.vm.run(
-        "ip -j route show table all; ip -j rule; nft list ruleset; ls /run/lock | grep ^L || true"
-    ).stdout
+    clean = kernel(lab)
     product = Product(lab)
     product.up()
     product.vm.run(["systemctl", "stop", "failberry"], timeout=60)
@@ -62,13 +60,18 @@ def test_a_stop_leaves_the_line_and_release_takes_it_away(lab: Lab) -> None:
     )
     product.vm.run(["failberryctl", "release"], timeout=60)
     lab.vm.wait_until("! ip link show fbppp0", deadline=5)
-    after = lab.vm.run(
-        "ip -j route show table all; ip -j rule; nft list ruleset; ls /run/lock | grep ^L || true"
-    ).stdout
-    assert after == clean
+    assert kernel(lab) == clean
     seen = lab.asks("pi", SERVERS[0])
     assert seen is not None
     assert seen["peer"] == "198.51.100.130"
+
+
+def kernel(lab: Lab) -> str:
+    """Everything that routes, filters or locks on the Pi; without the lifetimes, which run down."""
+    return lab.vm.run(
+        "ip route show table all; ip -6 route show table all | sed 's/ expires [^ ]*//'; ip rule; ip -6 rule;"
+        " nft list ruleset; ls /run/lock | grep ^L || true"
+    ).stdout
 
 
 @pytest.mark.parametrize("death", ["kill pppd", "no carrier", "unplug", "crash"])
