@@ -1,4 +1,4 @@
-"""Which mirror the guest is built from: the Debian archive of this machine's apt, whatever else is configured."""
+"""Which mirror the guest is built from: the Debian archive of this machine's apt, and no other one."""
 
 from pathlib import Path
 
