@@ -44,11 +44,13 @@ if dialler:
     dialler.wait(20)
 """
 CHAT = (
-    "chat TIMEOUT 10 ABORT 'NO CARRIER' ABORT ERROR ABORT BUSY '' ATZ OK 'ATQ0 V1 E1 S0=0 &C1 &D2 +FCLASS=0' OK"
+    "chat TIMEOUT 10 ABORT 'NO CARRIER' ABORT ERROR ABORT BUSY"
+    " '' ATZ OK 'ATQ0 V1 E1 S0=0 &C1 &D2 +FCLASS=0' OK"
     """ 'AT+CGDCONT=1,"IP","internet"' OK 'ATD*99#' CONNECT '\\c'"""
 )
 PPPD = [
-    *("pppd", "/dev/ttyUSB2", "460800", "nodetach", "noauth", "nodefaultroute", "noipdefault", "usepeerdns"),
+    *("pppd", "/dev/ttyUSB2", "460800", "nodetach", "noauth", "nodefaultroute", "noipdefault"),
+    "usepeerdns",
     *("novj", "noccp", "modem", "crtscts", "ifname", "chatppp0", "connect", CHAT),
 ]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -167,6 +168,8 @@ async def run(config: Config, places: Places) -> None:
                 name="watchdog",
             ),
         ]
+        # What was imported and built so far lives as long as we do: collections need not look at it again.
+        gc.freeze()
         systemd.notify("READY=1")
 
         # A stop leaves the last working state: the line that works goes on working.

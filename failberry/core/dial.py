@@ -135,7 +135,6 @@ def initialize(desk: Desk) -> Dialog[Outcome]:
 
 def _answers(desk: Desk) -> Dialog[bool]:
     """Get the port to answer AT, out of data mode if need be; gentle means first."""
-
     probe = replace(commands.ATTENTION, timeout=PROBE)
 
     def at() -> Dialog[bool]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from failberry.core.reconcile import Reconciler
 
 _SHARED = IPv4Network("100.64.0.0/10")
-_PRIVATE = (
+_PRIVATE: tuple[IPv4Network | IPv6Network, ...] = (
     *(IPv4Network(each) for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")),
     IPv6Network("fc00::/7"),
 )

@@ -136,7 +136,7 @@ class Product:
     # --- what is left in the kernel ------------------------------------------------------------
 
     def traces(self) -> dict[str, Any]:
-        """Whatever of ours is in the kernel or on tmpfs, in a form that compares equal when nothing leaked."""
+        """Whatever of ours is in the kernel or on tmpfs, comparable: equal when nothing leaked."""
         commands = {
             "routes": "ip -j route show table all proto 251; ip -j -6 route show table all proto 251",
             "rules": "ip -j rule show; ip -j -6 rule show",

@@ -192,7 +192,7 @@ class World:
 
     # --- deeds ---------------------------------------------------------------------------------
 
-    def _perform(self, action: do.Action) -> None:
+    def _perform(self, action: do.Action) -> None:  # noqa: C901  one case for each action
         match action:
             case do.Report():
                 self.reports.append(action)

@@ -146,13 +146,9 @@ def test_the_log_stands_in_for_a_hook_that_never_speaks(
 ) -> None:
     monkeypatch.setattr("failberry.adapters.pppd.HOOK_PATIENCE", 0.0)
     monkeypatch.setattr("failberry.adapters.pppd.LOG_POLL", 0.02)
-    words = "\\n".join(
-        (
-            "local  IP address 100.64.7.2",
-            "remote IP address 100.64.7.1",
-            "primary   DNS address 192.0.2.53",
-            "secondary DNS address 192.0.2.54",
-        )
+    words = (
+        "local  IP address 100.64.7.2\\nremote IP address 100.64.7.1\\n"
+        "primary   DNS address 192.0.2.53\\nsecondary DNS address 192.0.2.54"
     )
 
     async def life() -> None:
