@@ -71,7 +71,7 @@ LATE_FILES = {
     # login, for that would start a session and a user's own service manager.
     "etc/systemd/system/serial-getty@ttyS0.service.d/lab.conf": (
         "[Service]\nExecStart=\nExecStart=-/bin/bash --login\nStandardInput=tty\nStandardOutput=tty\n"
-        "Environment=TERM=linux HOME=/root\nWorkingDirectory=/root\n"
+        "Environment=TERM=linux\nSetLoginEnvironment=yes\nWorkingDirectory=~\n"
     ),
 }
 

@@ -131,12 +131,12 @@ def test_a_dead_router_keeps_its_link_and_a_pulled_cable_does_not(dual_lab: Lab)
 
 
 def test_loading_a_moment_is_quick_and_forgets(lab: Lab) -> None:
-    lab.vm.put("/root/left-over", b"x")
+    lab.vm.put("/srv/left-over", b"x")
     lab.vm.run("ip link add left-over type dummy")
     started = time.monotonic()
     again = Lab(lab.vm, lab.topology)
     assert time.monotonic() - started < 5
-    assert again.vm.run("ls /root/left-over", check=False).rc != 0
+    assert again.vm.run("ls /srv/left-over", check=False).rc != 0
     assert again.vm.run("ip link show left-over", check=False).rc != 0
     assert abs(float(again.vm.run("date +%s.%N").stdout) - time.time()) < 3
 

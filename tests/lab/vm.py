@@ -33,6 +33,7 @@ RESUME_DEADLINE = 30.0
 KVM_FIRST_SIGN = 10.0  # /dev/kvm may exist and hang for ever
 COMMAND_DEADLINE = 30.0
 CONSOLE_TAIL = 2000
+PREFIX = "failberry-lab-"
 MEMORY = "1024"
 # tsc=reliable: both virtual processors count by one clock of the host; what else there is, is slow to read.
 KERNEL_ARGUMENTS = "console=ttyS0 root=/dev/vda rw mitigations=off net.ifnames=0 tsc=reliable loglevel=4"
@@ -73,7 +74,7 @@ class Vm:
 
     def __init__(self, *, kernel_image: Image, disk: Path, accelerator: str, resume: str | None) -> None:
         """Private: use ``Vm.start()``."""
-        self.folder = Path(tempfile.mkdtemp(prefix="failberry-lab-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         self.console = self.folder / "console.log"
         self.accelerator = accelerator
         self._turn = threading.RLock()
@@ -109,6 +110,7 @@ class Vm:
     @classmethod
     def start(cls, stage: Stage | None = None) -> "Vm":
         """A guest at ``stage`` (default: just booted), from the cache when it has one, else made and kept."""
+        _sweep()
         kernel_image = image()
         accelerator = _accelerator()
         vm = None
@@ -147,7 +149,7 @@ class Vm:
     @classmethod
     def _boot(cls, kernel_image: Image, accelerator: str, kept: Path) -> None:
         with (
-            tempfile.TemporaryDirectory(prefix="failberry-lab-") as scratch,
+            tempfile.TemporaryDirectory(prefix=PREFIX) as scratch,
             _told(f"lab: booting ({accelerator})"),
         ):
             disk = Path(scratch) / "disk.qcow2"
@@ -420,6 +422,14 @@ def _kept(kernel_image: Image, accelerator: str, stage: Stage | None) -> Path:
     folder = cache.root() / "moments"
     folder.mkdir(exist_ok=True)
     return folder / f"{stage.name if stage else 'booted'}-{key}.qcow2"
+
+
+def _sweep() -> None:
+    """Remove what machines left behind whose Python was killed before it could do so."""
+    for pid_file in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/pid"):
+        with contextlib.suppress(OSError, ValueError):  # being made, or being removed, by its owner
+            if not Path(f"/proc/{int(pid_file.read_text())}").exists():
+                shutil.rmtree(pid_file.parent)
 
 
 def _accelerator() -> str:
