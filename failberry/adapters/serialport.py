@@ -38,6 +38,7 @@ class AtPort:
     ) -> None:
         self.role = role
         self._device = device
+        self._tty = str(device.port)
         self._post = post
         self._codec = Codec()
         self._answer: asyncio.Future[CommandAnswered] | None = None
@@ -119,7 +120,7 @@ class AtPort:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await asyncio.to_thread(self._close_quietly)
-        portlock.release(str(self._device.port), (os.getpid(),))
+        portlock.release(self._tty, (os.getpid(),))
 
     def _close_quietly(self) -> None:
         with contextlib.suppress(OSError, serial.SerialException, termios.error):
@@ -129,11 +130,11 @@ class AtPort:
         try:
             written = os.write(self._device.fileno(), payload)
         except BlockingIOError as error:
-            raise AdapterError(AdapterReason.TIMEOUT, f"{self._device.port} takes no more bytes") from error
+            raise AdapterError(AdapterReason.TIMEOUT, f"{self._tty} takes no more bytes") from error
         except (OSError, serial.SerialException) as error:
-            raise AdapterError(AdapterReason.GONE, f"{self._device.port}: {error}") from error
+            raise AdapterError(AdapterReason.GONE, f"{self._tty}: {error}") from error
         if written != len(payload):
-            raise AdapterError(AdapterReason.TIMEOUT, f"{self._device.port} took only part of a command")
+            raise AdapterError(AdapterReason.TIMEOUT, f"{self._tty} took only part of a command")
 
     def _readable(self) -> None:
         # Byte by byte while dialling: what follows CONNECT must stay in the kernel for pppd.
@@ -176,9 +177,12 @@ class AtPort:
 
     def _lost(self, problem: str) -> None:
         self.deafen()
+        # At once: while a dead port is held open its number is taken, and the stick comes back under another.
+        asyncio.get_running_loop().run_in_executor(None, self._close_quietly)
+        portlock.release(self._tty, (os.getpid(),))
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(CommandAnswered(deed=0, problem=problem))
-        self._post(PortLost(port=self.role, problem=f"{self._device.port}: {problem}"))
+        self._post(PortLost(port=self.role, problem=f"{self._tty}: {problem}"))
 
 
 class ModemPorts:

@@ -69,7 +69,7 @@ def test_a_stop_leaves_the_line_and_release_takes_it_away(lab: Lab) -> None:
 def kernel(lab: Lab) -> str:
     """Everything that routes, filters or locks on the Pi; without the lifetimes, which run down."""
     return lab.vm.run(
-        "ip route show table all; ip -6 route show table all | sed 's/ expires [^ ]*//'; ip rule; ip -6 rule;"
+        "ip -4 route show table all; ip -6 route show table all | sed 's/ expires [^ ]*//'; ip rule; ip -6 rule;"
         " nft list ruleset; ls /run/lock | grep ^L || true"
     ).stdout
 
