@@ -45,6 +45,7 @@ class AtPort:
         self._lines: list[str] = []
         self._dialling = False
         self._reading = False
+        self._gone = False
         self.listen()
 
     def listen(self) -> None:
@@ -61,6 +62,8 @@ class AtPort:
 
     async def ask(self, deed: int, command: Command[object]) -> CommandAnswered:
         """Send the command and wait for its final result, at most ``command.timeout`` seconds."""
+        if self._gone:
+            return CommandAnswered(deed=deed, problem=f"{self._tty} was lost")
         self._lines = []
         self._dialling = command.text.upper().startswith("ATD")
         self._codec.reset() if self._codec.surplus else self._codec.abandon()
@@ -93,6 +96,8 @@ class AtPort:
 
     async def send_bytes(self, deed: int, payload: bytes, silence: float) -> CommandAnswered:
         """Send raw bytes with silence around them."""
+        if self._gone:
+            return CommandAnswered(deed=deed, problem=f"{self._tty} was lost")
         await asyncio.sleep(silence)
         try:
             self._write(payload)
@@ -177,6 +182,7 @@ class AtPort:
 
     def _lost(self, problem: str) -> None:
         self.deafen()
+        self._gone = True
         # At once: while a dead port is held open its number is taken, and the stick comes back under another.
         asyncio.get_running_loop().run_in_executor(None, self._close_quietly)
         portlock.release(self._tty, (os.getpid(),))
