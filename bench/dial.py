@@ -73,7 +73,7 @@ def main() -> int:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
     with Vm.start(ready(package())) as vm:
         product = Product(Lab(vm, STANDBY_GATEWAY))
-        product.modem()
+        product.lab.start_modem()
         product.configure()
         vm.put("/root/watch.py", WATCHER)
         ours, theirs = [], []

@@ -67,7 +67,7 @@ def story(vm: Vm, timeline: Timeline) -> None:
     """Tell it from beginning to end; raises when something does not come true."""
     product = Product(Lab(vm, STANDBY_GATEWAY))
     lab = product.lab
-    product.modem()
+    product.lab.start_modem()
     product.configure()
     timeline.listen(vm)
     product.start()

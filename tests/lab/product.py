@@ -6,16 +6,14 @@ import json
 import time
 from typing import Any
 
-from .lab import DUAL_WAN_ROUTER, HOME, STANDBY_GATEWAY, Lab
+from .lab import DUAL_WAN_ROUTER, MOBILE_ADDRESS, STANDBY_GATEWAY, Lab
 
 SERVERS = ("192.0.2.10", "198.51.100.10", "203.0.113.10")
 SERVERS6 = ("2001:db8:a::10", "2001:db8:b::10")
-MOBILE, PEER, DNS = "203.0.113.130", "203.0.113.129", "203.0.113.253"
-"""A public mobile address, reachable from the lab's Internet."""
+MOBILE = MOBILE_ADDRESS
+"""The mobile address, reachable from the lab's Internet."""
 LAN1 = "192.168.88.11"
 UNIT = "failberry"
-SIM = "/run/modemsim.sock"
-PORTS = ",".join(f"/dev/ttyGS{number}" for number in range(4))
 
 CONFIGURATION = {
     STANDBY_GATEWAY: """\
@@ -57,21 +55,9 @@ class Product:
 
     # --- set-up --------------------------------------------------------------------------------
 
-    def modem(self, **fields: object) -> None:
-        """Switch the modem simulator on, behind the stick's ports; ``fields`` of SIM, network and faults."""
-        self.vm.spawn(
-            "modemsim",
-            f"cd {HOME} && exec python3 -m modemsim --ports {PORTS} --bus /run/stick.sock --profile zte_mf180"
-            f" --control {SIM} --state /run/modemsim.json --netns carrier --ppp-log /run/carrier.log"
-            f" --address {MOBILE} --peer {PEER} --dns {DNS} --config '{json.dumps(fields)}'",
-        )
-        self.vm.wait_until(f"test -S {SIM}", deadline=30)
-
     def sim(self, *words: str) -> Any:
         """Tell the modem simulator something, or ask it."""
-        ask = f'cd {HOME} && exec python3 -m modemsim.ctl --control {SIM} "$@"'
-        said = self.vm.run(["sh", "-c", ask, "-", *words])
-        return json.loads(said.stdout or "null")
+        return json.loads(self.lab.modem(*words) or "null")
 
     def configure(self, *, more: str = "", text: str | None = None) -> None:
         """Write the configuration of this topology; ``more`` is put behind it."""
@@ -85,7 +71,7 @@ class Product:
 
     def up(self, *, more: str = "", deadline: float = 120.0, **fields: object) -> None:
         """All of it: stick plugged in, service started, session up."""
-        self.modem(**fields)
+        self.lab.start_modem(**fields)
         self.configure(more=more)
         self.lab.plug()
         self.start()

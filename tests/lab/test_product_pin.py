@@ -12,7 +12,7 @@ pytestmark = pytest.mark.timeout(900)
 
 def test_one_attempt_over_restarts_kills_and_replugs(lab: Lab) -> None:
     product = Product(lab)
-    product.modem(pin_enabled=True, pin="4321")
+    product.lab.start_modem(pin_enabled=True, pin="4321")
     product.configure(more='pin = "9999"\n')
     lab.plug()
     product.start()

@@ -69,8 +69,8 @@ def test_a_stop_leaves_the_line_and_release_takes_it_away(lab: Lab) -> None:
 def kernel(lab: Lab) -> str:
     """Everything that routes, filters or locks on the Pi; without the lifetimes, which run down."""
     return lab.vm.run(
-        "ip -4 route show table all; ip -6 route show table all | sed 's/ expires [^ ]*//'; ip rule; ip -6 rule;"
-        " nft list ruleset; ls /run/lock | grep ^L || true"
+        "ip -4 route show table all; ip -6 route show table all | sed 's/ expires [^ ]*//';"
+        " ip rule; ip -6 rule; nft list ruleset; ls /run/lock | grep ^L || true"
     ).stdout
 
 
@@ -166,7 +166,7 @@ def test_a_bad_configuration_is_refused_whole_and_the_running_daemon_is_untouche
 
 def test_iptables_is_refused_with_its_reason_on_debian_13(lab: Lab) -> None:
     product = Product(lab)
-    product.modem()
+    product.lab.start_modem()
     product.configure(more='[firewall]\nbackend = "iptables"\n')
     lab.plug()
     product.start()
