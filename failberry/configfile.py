@@ -109,6 +109,12 @@ def warnings(config: Config, path: str | os.PathLike[str]) -> tuple[str, ...]:
 def _warnings(config: Config, path: str) -> Iterator[str]:
     if config.mode is Mode.STANDBY_GATEWAY and config.lan is not None:
         yield "lan: is not needed in standby-gateway mode, where it is the wired interface (remove [lan])"
+    macs = [each for each in config.firewall.mobile_clients if each.count(":") == 5 and "/" not in each]
+    if config.mode is Mode.STANDBY_GATEWAY and macs:
+        yield (
+            f"firewall.mobile_clients: behind the main router every client has the router's MAC address, so "
+            f"{macs[0]} admits nobody that the router sends (name the client by its IP address)"
+        )
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - pathlib costs 1 MB
     except OSError:

@@ -59,6 +59,16 @@ def test_a_lan_that_says_the_obvious_is_only_a_warning(tmp_path: Path) -> None:
     )
 
 
+def test_a_mac_address_behind_the_router_admits_nobody(tmp_path: Path) -> None:
+    clients = '[firewall]\nmobile_clients = ["02:00:00:aa:bb:cc", "192.168.1.20", "2001:db8:1:2:3::/80"]\n'
+    assert warnings(loaded(MINIMAL + clients), tmp_path / "absent") == (
+        "firewall.mobile_clients: behind the main router every client has the router's MAC address, so "
+        "02:00:00:aa:bb:cc admits nobody that the router sends (name the client by its IP address)",
+    )
+    router = 'mode = "dual-wan-router"\nwired.interface = "wan0"\nlan.interface = "lan0"\n'
+    assert warnings(loaded(router + clients), tmp_path / "absent") == ()
+
+
 def test_the_mobile_line_is_neither_of_the_others() -> None:
     assert refused("""\
         mode = "dual-wan-router"
