@@ -13,7 +13,7 @@ PACKAGES := git build-essential debhelper dh-python fakeroot lintian shellcheck 
 	systemd ppp nftables iptables iproute2 iputils-ping procps conntrack curl busybox \
 	qemu-system-x86 qemu-utils mmdebstrap debian-archive-keyring e2fsprogs util-linux
 
-TIERS := lint unit netns lab
+TIERS := lint unit simulation netns lab
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -56,8 +56,11 @@ deb:  ## build the Debian package
 lint: deb  ## the linters: Python, shell, systemd units, the package, the rules of the house
 	@$(WITH_DEB) $(PYTEST) tests/linters
 
-unit:  ## without the world: units, properties, golden files, simulated months
-	@$(PYTEST) tests/unit tests/property tests/golden tests/simulation
+unit:  ## without the world: units, properties, golden files
+	@$(PYTEST) tests/unit tests/property tests/golden
+
+simulation:  ## weeks of faults in virtual time, from seeds
+	@$(PYTEST) tests/simulation
 
 netns:  ## in network namespaces of this machine's kernel (root)
 	@$(PYTEST) tests/netns

@@ -103,7 +103,7 @@ def answers(deed: do.Deed, draw: Callable[[st.SearchStrategy[object]], object]) 
     return answer
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), config=st.sampled_from(CONFIGS), adopted=st.booleans())
 def test_any_event_in_any_state(*, data: st.DataObject, config: Config, adopted: bool) -> None:
     appliance = Appliance(config, seed=1)
