@@ -21,7 +21,7 @@ TIERS := lint unit simulation netns lab
 
 help:
 	@echo "Failberry $(VERSION)"
-	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/complete  ## install what is missing on this machine, and the Python environment in .venv
 
@@ -73,7 +73,7 @@ test: setup  ## everything
 	for tier in $(TIERS); do \
 		start=$$(date +%s); \
 		$(MAKE) --no-print-directory $$tier && result=passed || { result=FAILED; failed="$$failed $$tier"; }; \
-		times="$$times$$(printf '%-6s %s in %s s' $$tier $$result $$(($$(date +%s) - start)))\n"; \
+		times="$$times$$(printf '%-10s %s in %s s' $$tier $$result $$(($$(date +%s) - start)))\n"; \
 	done; \
 	printf "\n$$times"; [ -z "$$failed" ]
 
