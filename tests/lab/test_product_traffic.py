@@ -82,7 +82,9 @@ def test_a_scan_finds_the_health_check_and_the_forwards_only(product: Product) -
     product.up(more=FORWARDS)
     product.lab.vm.spawn("open-door", "exec python3 -m http.server --bind :: 8000")
     product.lab.vm.wait_until("ss -Hltn 'sport = :8000' | grep -q .", deadline=20)
-    open_ports = scan(product, "internet", MOBILE, "-sS -p-")
+    # All of them in one topology; every port of every uplink in both is scanned in namespaces, which is quicker.
+    ports = "-p-" if product.lab.topology == "standby-gateway" else "-p 1-10000"
+    open_ports = scan(product, "internet", MOBILE, f"-sS {ports}")
     assert open_ports == {"8080/tcp": "open", "9000/tcp": "open"}
     udp = scan(product, "internet", MOBILE, "-sU -p 53,67,68,69,123,137,161,500,514,1900,4500,5007,5353")
     assert set(udp) == {"5007/udp"}
@@ -105,7 +107,7 @@ def scan(product: Product, place: str, address: str, options: str) -> dict[str, 
     """Every port that answers, by nmap; silence and closed ports are left out."""
     said = product.lab.on(
         place,
-        f"nmap -n -Pn -T5 --min-rate 2000 --max-retries 1 --host-timeout 240s -oG - {options} {address}",
+        f"nmap -n -Pn -T5 --min-rate 4000 --max-retries 1 --host-timeout 240s -oG - {options} {address}",
         timeout=300,
     ).stdout
     ports = {}
