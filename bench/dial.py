@@ -14,6 +14,7 @@ import json
 import statistics
 import sys
 
+from tests.lab.cache import LabError
 from tests.lab.lab import STANDBY_GATEWAY, Lab, package, ready
 from tests.lab.product import UNIT, Product
 from tests.lab.vm import Vm
@@ -66,6 +67,8 @@ def once(product: Product, interface: str, command: list[str]) -> float:
     )
     lab.stick("plug")
     lab.vm.wait_until("! systemctl is-active watcher", deadline=100)
+    if not lab.vm.get("/run/dialled"):
+        raise LabError(f"no address on {interface}: {lab.vm.run('journalctl -b --no-pager | tail -40').stdout}")
     return float(json.loads(lab.vm.get("/run/dialled")))
 
 

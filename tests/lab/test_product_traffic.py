@@ -82,7 +82,7 @@ def test_a_scan_finds_the_health_check_and_the_forwards_only(product: Product) -
     product.up(more=FORWARDS)
     product.lab.vm.spawn("open-door", "exec python3 -m http.server --bind :: 8000")
     product.lab.vm.wait_until("ss -Hltn 'sport = :8000' | grep -q .", deadline=20)
-    # All of them in one topology; every port of every uplink in both is scanned in namespaces, which is quicker.
+    # All of them in one topology; in namespaces, which is quicker, every uplink of both is scanned whole.
     ports = "-p-" if product.lab.topology == "standby-gateway" else "-p 1-10000"
     open_ports = scan(product, "internet", MOBILE, f"-sS {ports}")
     assert open_ports == {"8080/tcp": "open", "9000/tcp": "open"}

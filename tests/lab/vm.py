@@ -35,8 +35,8 @@ COMMAND_DEADLINE = 30.0
 CONSOLE_TAIL = 2000
 PREFIX = "failberry-lab-"
 MEMORY = "1024"
-# clocksource=hpet: slower to read than the time stamp counter, but it stands still in a kept moment. The counter jumps
-# ahead by all the time since, and watchdogs that waited in the moment bite at once.
+# clocksource=hpet: slower to read than the time stamp counter, but it stands still in a kept moment. The
+# counter jumps ahead by all the time since, and watchdogs that waited in the moment bite at once.
 KERNEL_ARGUMENTS = (
     "console=ttyS0 root=/dev/vda rw mitigations=off net.ifnames=0 tsc=reliable clocksource=hpet loglevel=4"
 )
