@@ -35,7 +35,7 @@ while not all(os.path.exists(f"/dev/ttyUSB{n}") for n in range(4)):
     assert time.monotonic() < deadline, "no ports"
     time.sleep(0.01)
 present = time.monotonic()
-dialler = subprocess.Popen(command) if command else None
+dialler = subprocess.Popen(command, stdout=subprocess.DEVNULL) if command else None
 while not address():
     assert time.monotonic() < deadline, "no address"
     time.sleep(0.01)
@@ -68,7 +68,7 @@ def once(product: Product, interface: str, command: list[str]) -> float:
     lab.stick("plug")
     lab.vm.wait_until("! systemctl is-active watcher", deadline=100)
     if not lab.vm.get("/run/dialled"):
-        raise LabError(f"no address on {interface}: {lab.vm.run('journalctl -b --no-pager | tail -40').stdout}")
+        raise LabError(f"no address on {interface}: {lab.vm.run('journalctl --no-pager -n 40').stdout}")
     return float(json.loads(lab.vm.get("/run/dialled")))
 
 
