@@ -27,7 +27,9 @@ UTF8.pop("NO_COLOR", None)
 
 # The program itself, but hurried: it redraws, and looks for a lost daemon, ten times a second.
 PROGRAM = """
-import sys
+import signal, sys
+# A shell starts background jobs deaf to Ctrl-C, and pytest may be one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from failberry.ctl import __main__, status
 status.TICK = 0.1
 sys.exit(__main__.main(sys.argv[1:]))
