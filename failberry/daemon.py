@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import gc
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -108,8 +110,11 @@ class House:
         self._engine.post(PinForgotten())
 
 
-async def run(config: Config, places: Places) -> None:
-    """Run until SIGTERM.  What stands in the kernel, and a session that is up, stay as they are."""
+async def run(config: Config, places: Places, control: socket.socket) -> None:
+    """Run until SIGTERM, answering on the socket ``control``.
+
+    What stands in the kernel, and a session that is up, stay as they are.
+    """
     # Whatever an adapter sees becomes an event in the engine's queue.
     queue: asyncio.Queue[Event] = asyncio.Queue()
     post: Callable[[Event], None] = queue.put_nowait
@@ -159,7 +164,7 @@ async def run(config: Config, places: Places) -> None:
         usb.start()
         running += [
             tasks.create_task(netlink.watch(), name="netlink"),
-            tasks.create_task(ControlServer(service).serve(listen(str(places.control))), name="control"),
+            tasks.create_task(ControlServer(service).serve(control), name="control"),
             tasks.create_task(_tell(engine, service), name="status line"),
             tasks.create_task(_beat(house, places), name="heartbeat"),
             tasks.create_task(_reload_on(reload, house), name="reload"),
@@ -309,7 +314,13 @@ def main() -> int:
         return EX_CONFIG
     for warning in warnings(config, places.config):
         systemd.journal(4, f"configuration: {warning}")
-    asyncio.run(run(config, places))
+    try:
+        control = listen(str(places.control))
+    except OSError as error:
+        why = "another failberryd runs" if error.errno == errno.EADDRINUSE else error.strerror
+        systemd.journal(3, f"control: {places.control} cannot be opened: {why}; next: nothing was touched")
+        return 1
+    asyncio.run(run(config, places, control))
     return 0
 
 
