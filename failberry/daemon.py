@@ -305,7 +305,7 @@ def main() -> int:
     )
     parser.add_argument("--version", action="version", version=__version__)
     arguments = parser.parse_args()
-    logging.basicConfig(handlers=[_Journal()], level=logging.INFO)
+    logging.basicConfig(handlers=[_Journal()], level=logging.INFO, format="%(message)s")
     places = Places(config=arguments.config)
     try:
         config = load(places.config)

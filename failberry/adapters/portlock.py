@@ -8,7 +8,6 @@ beside its name and linked into place, whole.
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
 from failberry.errors import AdapterError, AdapterReason
@@ -24,10 +23,9 @@ def holder(tty: str, directory: Path = LOCK_DIRECTORY) -> int | None:
     """Return the living process that has locked the port; stale and broken locks count for nothing."""
     try:
         pid = int(_path(tty, directory).read_text(encoding="ascii"))
-        os.kill(pid, 0)
     except (OSError, ValueError):
         return None
-    return pid
+    return pid if Path(f"/proc/{pid}").exists() else None
 
 
 def acquire(tty: str, pid: int, directory: Path = LOCK_DIRECTORY, *, previous: int | None = None) -> None:
