@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import random
 
-from failberry.config import Config
+from failberry.at.parse import Stat
+from failberry.config import Config, Roaming
 from failberry.core import dial, poll, search, unlock
 from failberry.core.actions import Action, Report, Severity
 from failberry.core.causes import Cause, Remedy, cause_of_exit
@@ -74,6 +75,13 @@ class Modem:
         )
         return min((each for each in candidates if each is not None), default=None)
 
+    @property
+    def foreign(self) -> bool:
+        """Whether the modem was last heard on a network that may not be used."""
+        told = self.known.signal.registration
+        forbidden = self.config.cellular.roaming is Roaming.FORBID
+        return forbidden and told is not None and told.stat is Stat.ROAMING
+
     # --- what happens ------------------------------------------------------------------------
 
     def handle(self, event: Event, now: float) -> list[Action]:
@@ -86,6 +94,10 @@ class Modem:
         if self.known.poll_wanted:
             self.known.poll_wanted = False
             actions += self._poll.start(poll.poll(self), now)
+        if self.state is ModemState.CONNECTED and self.foreign:
+            # A border, a dead mast: a modem may change networks in mid-session, and bills do not forgive.
+            why = "the modem went over to a foreign network, and roaming is forbidden"
+            actions += self._enter(ModemState.DISCONNECTING, why, now)
         stay = self._max_stay()
         if stay is not None and now >= self.since + stay:
             why = f"no progress in state {self.state} for {stay:.0f} s"

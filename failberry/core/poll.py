@@ -9,6 +9,7 @@ from failberry.core.events import SessionUp
 from failberry.core.facts import PortRole
 from failberry.core.modem_known import Desk
 from failberry.core.modem_state import ModemState
+from failberry.core.search import ask_registration
 
 FIRST_POLL = 4.0
 """Seconds after the ports were opened; the dial goes first, and a session's start ends the wait."""
@@ -48,11 +49,7 @@ def _round(desk: Desk, *, ask_identity: bool) -> Dialog[bool]:
     if operator is not None:
         known.signal.operator = operator.name or None
         known.signal.technology = operator.technology or known.signal.technology
-    for question in (commands.QUERY_GPRS_REGISTRATION, commands.QUERY_EPS_REGISTRATION):
-        told, _ = yield from query(question, _STATUS)
-        if told is not None:
-            known.signal.registration = told
-            break
+    yield from ask_registration(desk, _STATUS)
     if known.quirk.technology is not None:
         technology, _ = yield from query(known.quirk.technology, _STATUS)
         known.signal.technology = technology or known.signal.technology

@@ -10,6 +10,7 @@ from failberry.core.causes import Cause, Remedy, cause_of_result
 from failberry.core.dial import await_protection
 from failberry.core.dialogue import Wait
 from failberry.core.events import UrcReceived
+from failberry.core.facts import PortRole
 from failberry.core.modem_known import Desk, Failed, Next, Outcome
 from failberry.core.modem_state import ModemState
 
@@ -71,7 +72,7 @@ def search(desk: Desk) -> Dialog[Outcome]:
     )
 
 
-def ask_registration(desk: Desk) -> Dialog[Registration | None]:
+def ask_registration(desk: Desk, port: PortRole = PortRole.DIAL) -> Dialog[Registration | None]:
     """Ask the domains that carry data, packet-switched before EPS; the best answer counts."""
     best: Registration | None = None
     for command in (
@@ -82,7 +83,7 @@ def ask_registration(desk: Desk) -> Dialog[Registration | None]:
     ):
         if command is commands.QUERY_REGISTRATION and best is not None:
             break
-        told, _ = yield from query(command)
+        told, _ = yield from query(command, port)
         if told is None:
             continue
         if told.stat in (Stat.HOME, Stat.ROAMING):

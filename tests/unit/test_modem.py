@@ -130,6 +130,28 @@ def test_roaming_is_not_dialled_unless_allowed() -> None:
     world.until(ModemState.CONNECTED, 60)
 
 
+def test_a_session_ends_when_the_modem_goes_over_to_a_foreign_network() -> None:
+    world = World()
+    world.until(ModemState.CONNECTED)
+    world.change(registration="roaming")
+    world.until(ModemState.REGISTERED, 120)
+    world.run(600)
+    assert world.modem.counters["dials"] == 1
+    assert world.session is None
+    assert "roaming" in world.appliance.snapshot(world.now).modem.reason
+    world.change(registration="home")
+    world.until(ModemState.CONNECTED, 120)
+
+
+def test_a_session_goes_on_abroad_where_roaming_is_allowed() -> None:
+    world = World(config=cellular(roaming=Roaming.ALLOW))
+    world.until(ModemState.CONNECTED)
+    world.change(registration="roaming")
+    world.run(600)
+    assert world.state is ModemState.CONNECTED
+    assert world.appliance.snapshot(world.now).modem.signal.registration == "roaming"
+
+
 def test_a_network_that_comes_late_is_awaited() -> None:
     world = World(modem=SimModem(network=Network(search_for=90.0)))
     world.until(ModemState.CONNECTED, 130)
