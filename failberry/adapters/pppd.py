@@ -110,9 +110,10 @@ class Pppd:
         except (OSError, ValueError, KeyError, TypeError):
             self._forget()
             return None
-        if _start_time(pid) != stored.get("start_time") or stored.get("local") is None:
+        ours = _start_time(pid) == stored.get("start_time")
+        if not ours or not (stored.get("local") or stored.get("local6")):
             # Another process under a used number, or a dial that was cut in the middle.
-            if _start_time(pid) == stored.get("start_time"):
+            if ours:
                 with contextlib.suppress(OSError):
                     signal.pidfd_send_signal(pidfd, signal.SIGTERM)
             os.close(pidfd)

@@ -46,6 +46,8 @@ class AtPort:
         self._dialling = False
         self._reading = False
         self._gone = False
+        self._connected = False
+        """Whether a dial has put the port into data mode."""
         self.listen()
 
     def listen(self) -> None:
@@ -66,7 +68,9 @@ class AtPort:
             return CommandAnswered(deed=deed, problem=f"{self._tty} was lost")
         self._lines = []
         self._dialling = command.text.upper().startswith("ATD")
-        self._codec.reset() if self._codec.surplus else self._codec.abandon()
+        if self._connected:
+            self._codec.reset()
+            self._connected = False
         self.listen()
         self._answer = asyncio.get_running_loop().create_future()
         try:
@@ -173,6 +177,7 @@ class AtPort:
                 case FinalResult():
                     if self._dialling and item.kind is ResultKind.CONNECT:
                         self.deafen()
+                        self._connected = True
                     if self._answer is not None and not self._answer.done():
                         self._answer.set_result(
                             CommandAnswered(deed=0, lines=tuple(self._lines), result=item)

@@ -114,6 +114,9 @@ def test_what_follows_connect_is_left_for_pppd() -> None:
         # The LCP frame that came in the same write is still in the kernel.
         left = os.read(port._device.fileno(), 4096)
         assert left.lstrip(b"\n").startswith(b"\x7e")
+        # A session that came to nothing leaves the port in data mode: hang up, and speak AT again.
+        stick.put(stick.modem.dtr(2, up=False, now=asyncio.get_running_loop().time()))
+        assert (await port.ask(2, commands.ATTENTION)).result is not None
 
     play(scene, SimModem(faults=Faults(ppp_glued=True)))
 
