@@ -158,7 +158,7 @@ def _modem(modem: Modem, now: float) -> ModemView:
         state=modem.state,
         state_for=now - modem.since,
         reason=known.missing or known.blocked or modem.reason,
-        advice=modem.cause.advice if modem.cause is not None else "",
+        advice=_advice(modem),
         next=modem.next_step,
         next_in=max(0.0, deadline - now) if deadline is not None else None,
         usb_path=hardware.usb_path if hardware else None,
@@ -182,6 +182,14 @@ def _modem(modem: Modem, now: float) -> ModemView:
     )
 
 
+def _advice(modem: Modem) -> str:
+    if modem.known.missing:
+        return "plug the modem in; if it is, look at its power supply"
+    if modem.known.blocked and modem.foreign:
+        return 'wait for the home network, or set cellular.roaming = "allow" if you know what it costs'
+    return modem.cause.advice if modem.cause is not None else ""
+
+
 def _notices(view: ApplianceView, wired: LineView, cellular: LineView) -> Iterable[Notice]:
     modem = view.modem
     if wired.state is LineState.DOWN:
@@ -189,9 +197,7 @@ def _notices(view: ApplianceView, wired: LineView, cellular: LineView) -> Iterab
         yield Notice(code="wired-down", text=text, cure="look at cable, router and provider")
     if cellular.state is LineState.DOWN:
         text = f"the mobile line is down: {cellular.reason}"
-        advice = modem.cause.advice if modem.cause is not None else ""
-        if modem.known.missing:
-            advice = "plug the modem in; if it is, look at its power supply"
+        advice = _advice(modem)
         yield Notice(code="cellular-down", text=text, cure=advice or "nothing to do: it is being handled")
     if modem.known.session is not None and modem.known.session.bogus_dns:
         yield Notice(

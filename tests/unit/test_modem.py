@@ -126,6 +126,7 @@ def test_roaming_is_not_dialled_unless_allowed() -> None:
     assert world.state is ModemState.REGISTERED
     assert world.modem.counters["dials"] == 0
     assert "roaming" in world.appliance.snapshot(world.now).modem.reason
+    assert "cellular.roaming" in world.appliance.snapshot(world.now).modem.advice
     world.post(ev.ConfigChanged(config=cellular(roaming=Roaming.ALLOW)))
     world.until(ModemState.CONNECTED, 60)
 
