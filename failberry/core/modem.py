@@ -24,6 +24,7 @@ from failberry.core.events import (
     SessionEnded,
     SessionUp,
     Started,
+    UrcReceived,
     UsbChanged,
 )
 from failberry.core.facts import PortRole, Session
@@ -123,6 +124,8 @@ class Modem:
                 return self.redial("the owner asked for a new dial", now)
             case PortLost():
                 return self._port_lost(event, now)
+            case UrcReceived() if event.text.startswith(self.known.quirk.noise):
+                return []  # chatter, some of it many times a second: nothing may wake up from it
             case UsbChanged() if self.state is ModemState.FAILED:
                 return self._start_over("the USB bus has changed", now)
             case SessionUp():
