@@ -235,7 +235,7 @@ def hang_up(desk: Desk) -> Dialog[Outcome]:
 def rest(desk: Desk) -> Dialog[Outcome]:
     """Only a person, another SIM or another configuration gets us out of here."""
     yield Wait(seconds=None)
-    raise AssertionError(f"nothing ends this wait but another state: {desk.now}")
+    raise AssertionError(f"nothing but another state ends the rest in {desk.state}")
 
 
 def await_protection(desk: Desk) -> Dialog[None]:

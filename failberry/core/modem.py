@@ -35,6 +35,10 @@ from failberry.core.recovery import GOOD_SESSION, retry_delay
 from failberry.errors import InvariantError
 
 
+HOPELESS_RETRY = 3600.0
+"""Seconds until the next look at what only a person can mend, where there is no resting in ``failed``."""
+
+
 class Modem:
     """One modem, from the bus to the address."""
 
@@ -138,7 +142,6 @@ class Modem:
 
     def _port_lost(self, event: PortLost, now: float) -> list[Action] | None:
         if event.port is PortRole.STATUS:
-            self.known.status_port_works = False
             self._poll.abandon()
         elif self.state not in (ModemState.UNKNOWN, ModemState.CONNECTED, ModemState.DISCONNECTING):
             cause = Cause(remedy=Remedy.DEVICE, why="the modem's port was lost", evidence=event.problem)
@@ -235,16 +238,20 @@ class Modem:
         return self._enter(ModemState.UNKNOWN, why, now)
 
     def _fail(self, cause: Cause, now: float) -> list[Action]:
-        self.failures += 1
-        self.cause = cause
-        delay = retry_delay(cause, failures=self.failures, rng=self._rng)
-        if delay is None and may_follow(self.state, ModemState.FAILED):
+        if not self._count_failure(cause, now) and may_follow(self.state, ModemState.FAILED):
             self.retry_at = None
             return self._enter(ModemState.FAILED, cause.why, now, next_step=cause.advice)
-        self.retry_at = now + (3600.0 if delay is None else delay)
         if self.state in (ModemState.CONNECTING, ModemState.CONNECTED):
             return self._enter(ModemState.DISCONNECTING, cause.why, now)
         return self._enter(ModemState.UNKNOWN, cause.why, now)
+
+    def _count_failure(self, cause: Cause, now: float) -> bool:
+        """Note the failure and when to dial again; return whether waiting can help at all."""
+        self.failures += 1
+        self.cause = cause
+        delay = retry_delay(cause, failures=self.failures, rng=self._rng)
+        self.retry_at = now + (HOPELESS_RETRY if delay is None else delay)
+        return delay is not None
 
     def _session_ended(self, event: SessionEnded, now: float) -> list[Action]:
         lasted = now - self.since if self.state is ModemState.CONNECTED else 0.0
@@ -256,10 +263,7 @@ class Modem:
             return []
         if lasted >= GOOD_SESSION:
             self.failures = 0
-        self.failures += 1
-        self.cause = cause
-        delay = retry_delay(cause, failures=self.failures, rng=self._rng)
-        self.retry_at = now + (3600.0 if delay is None else delay)
+        self._count_failure(cause, now)
         self._poll.abandon()
         return self._enter(ModemState.UNKNOWN, f"session ended: {cause.why}", now)
 

@@ -59,7 +59,6 @@ class Known:
     """Why a registered modem does not dial."""
     poll_wanted: bool = False
     """Set by a script that has opened the second port."""
-    status_port_works: bool = False
 
 
 class Desk(Protocol):

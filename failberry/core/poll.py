@@ -25,7 +25,6 @@ def poll(desk: Desk) -> Dialog[None]:
     # Echo and error format are settings of the port, not of the modem.
     yield from send(commands.ECHO_OFF_VERBOSE, _STATUS)
     yield from send(commands.NUMERIC_ERRORS, _STATUS)
-    desk.known.status_port_works = True
     silences = 0
     named = False
     while silences < SILENCES:
@@ -33,7 +32,6 @@ def poll(desk: Desk) -> Dialog[None]:
         named = named or answered
         silences = 0 if answered else silences + 1
         yield Wait(seconds=desk.config.modem.poll_interval)
-    desk.known.status_port_works = False
 
 
 def _round(desk: Desk, *, ask_identity: bool) -> Dialog[bool]:
