@@ -34,7 +34,6 @@ from failberry.core.pin import PinRecord
 from failberry.core.recovery import GOOD_SESSION, retry_delay
 from failberry.errors import InvariantError
 
-
 HOPELESS_RETRY = 3600.0
 """Seconds until the next look at what only a person can mend, where there is no resting in ``failed``."""
 
