@@ -82,7 +82,7 @@ def main() -> int:
         ours, theirs = [], []
         for number in range(rounds):
             vm.run(["systemctl", "start", UNIT], timeout=60)
-            ours.append(once(product, "fbppp0", []))
+            ours.append(once(product, "fbcell0", []))
             vm.run(["systemctl", "stop", UNIT], timeout=60)
             vm.run(["failberryctl", "release"], timeout=60)
             theirs.append(once(product, "chatppp0", PPPD))

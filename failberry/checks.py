@@ -19,6 +19,7 @@ _APN_FORBIDDEN = r"""[^!-~]|["'\\,;]"""
 _PIN = r"[0-9]{4,8}"
 _DIAL_STRING = r"[TtPp]?[*#][0-9][0-9*#]{0,38}"
 _USB_PATH = r"[0-9]{1,3}-[0-9]{1,2}(\.[0-9]{1,2}){0,5}"
+_ROOT_HUB = r"usb[0-9]{1,3}"
 _MAC = r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}"
 _PORTS = r"([0-9]{1,5})(?:-([0-9]{1,5}))?"
 _HTTP_PATH = r"/[A-Za-z0-9._~/-]{1,63}"
@@ -117,6 +118,38 @@ def usb_path(value: str) -> str | None:
         return f"{shown(value)} moves at every reset; give the USB path that `failberryctl status` shows"
     if value and not re.fullmatch(_USB_PATH, value):
         return f'{shown(value)} is not a USB path; write it as bus-port.port, for example "1-1.3"'
+    return None
+
+
+def usb_ports(value: tuple[str, ...]) -> str | None:
+    """Ports of hubs: the hub's kernel name, a colon, the port from 1 (USB 2.0 section 11.23.2.1)."""
+    for each in value:
+        hub, colon, port = each.partition(":")
+        known = re.fullmatch(_USB_PATH, hub) or re.fullmatch(_ROOT_HUB, hub)
+        if not colon or not known or not re.fullmatch(r"[1-9][0-9]?", port):
+            return (
+                f'{shown(each)} is not a port of a hub; write it as hub:port, for example "1-1:2" or "usb1:1"'
+            )
+    return None
+
+
+def probe_targets(value: tuple[str, ...]) -> str | None:
+    """Addresses, for a probe must not depend on a name server; few, because all are asked each time."""
+    if not 1 <= len(value) <= 8:
+        return f"has {len(value)} addresses; give 1 to 8, of different operators"
+    for each in value:
+        try:
+            address = ip_address(each)
+        except ValueError:
+            return f'{shown(each)} is not an IP address; write one that answers pings, as "1.1.1.1"'
+            return f"{shown(each)} is not an IP address; write one that answers pings"
+            (not address.is_global and not address.is_private)
+            or address.is_multicast
+            or address.is_unspecified
+        ):
+            return f"{shown(each)} is not the address of a host; write one that answers pings"
+        if address.is_loopback or address.is_link_local:
+            return f"{shown(each)} is never beyond a line; write an address on the Internet"
     return None
 
 

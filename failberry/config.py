@@ -18,8 +18,8 @@ from failberry import checks
 HEALTH_PORT = 9000
 """TCP port of the health server; Route 53 health checks are pointed at it."""
 
-PPP_INTERFACE = "fbppp0"
-"""The mobile line's interface, so named by pppd (``ifname``) and nobody else."""
+MOBILE_INTERFACE = "fbcell0"
+"""The mobile line's interface, whatever the stick is: so named by pppd (``ifname``), or renamed by us."""
 
 Client = IPv4Network | IPv6Network | str
 """One entry of ``firewall.mobile_clients`` once parsed; a ``str`` is a MAC address in lower case."""
@@ -69,6 +69,16 @@ class PdpType(StrEnum):
     IPV4V6 = "IPV4V6"
 
 
+class CellularType(StrEnum):
+    """What the stick is to the Pi."""
+
+    AUTO = "auto"
+    PPP = "ppp"
+    """A modem: dialled over AT, carries PPP."""
+    ETHER = "ether"
+    """A router of its own (HiLink, RNDIS, cdc_ether, NCM): a network interface with DHCP."""
+
+
 class FirewallBackend(StrEnum):
     """Who writes the kernel's packet filter."""
 
@@ -111,6 +121,11 @@ class Lan:
 class Cellular:
     """The SIM card and what its network wants to hear."""
 
+    type: CellularType = setting(
+        "What the stick is: ppp (a modem that is dialled), ether (a router with a network interface of its "
+        "own: HiLink, RNDIS, most new sticks), or auto: whichever it shows on the USB bus, a modem first.",
+        default=CellularType.AUTO,
+    )
     apn: str = setting(
         "Access point name, from the carrier. It decides whether the line gets a public address, a shared "
         "one (CGNAT) or a filtered one; `failberryctl status` shows what was granted. Empty: the one that "
@@ -186,6 +201,62 @@ class Modem:
         "Seconds between two questions for signal and operator on the second port.",
         default=30.0,
         check=checks.Between(5, 3600),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Power:
+    """Cutting the stick's USB power, which is what a person would do by pulling the plug."""
+
+    ports: tuple[str, ...] = setting(
+        "Hub ports that must be off together before the stick loses its power, each as hub:port with the "
+        "hub's name from `failberryctl usb`. Needed only where neither the table of boards nor the hub's own "
+        "description tells the truth. Empty: known from the board, or from the hub.",
+        default=(),
+        example='["1-1:2"]',
+        check=checks.usb_ports,
+    )
+    off_time: float = setting(
+        "Seconds without power; too short, and the stick's capacitors carry it over.",
+        default=10.0,
+        check=checks.Between(3, 60),
+    )
+    force: bool = setting(
+        "Whether power may be cut although something else hangs on the same ports: a mounted disk, the LAN "
+        "or wired interface, an Ethernet chip. `failberryctl usb` shows what would go dark.",
+        default=False,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """How far the daemon may go by itself to bring the mobile line back."""
+
+    usb_power: bool = setting(
+        "Whether the stick may be reset on the USB bus and its power be cut.", default=True
+    )
+    reboot: bool = setting(
+        "Whether the Pi may be rebooted as the last resort: only with both lines dead, everything else tried "
+        "twice, never in its first hour, and at most three times a day.",
+        default=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What is asked over a line to see whether traffic really passes."""
+
+    targets: tuple[str, ...] = setting(
+        "Addresses that answer pings, of different operators. A line is dead only if none of them answers, "
+        "nor the line's own name servers.",
+        default=("1.1.1.1", "8.8.8.8", "9.9.9.9"),
+        check=checks.probe_targets,
+    )
+    cellular_interval: float = setting(
+        "Seconds between two looks at a mobile line on which nothing moves; traffic in both directions makes "
+        "a look needless. One look costs some 200 bytes; 0 never looks.",
+        default=300.0,
+        check=checks.Between(0, 86400),
     )
 
 
@@ -292,6 +363,9 @@ class Config:
     lan: Lan | None = None
     cellular: Cellular = Cellular()
     modem: Modem = Modem()
+    power: Power = Power()
+    recovery: Recovery = Recovery()
+    probe: Probe = Probe()
     ppp: Ppp = Ppp()
     firewall: Firewall = Firewall()
     port_forward: tuple[PortForward, ...] = ()

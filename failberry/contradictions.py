@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from failberry.config import HEALTH_PORT, PPP_INTERFACE, Mode, PortForward, Protocol
+from failberry.config import HEALTH_PORT, MOBILE_INTERFACE, Mode, PortForward, Protocol
 from failberry.configread import Fault
 from failberry.tomltext import KeyPath, dotted, literal
 
@@ -30,10 +30,10 @@ def contradictions(well: Mapping[KeyPath, Any], given: AbstractSet[KeyPath]) -> 
 def _interfaces(well: Mapping[KeyPath, Any], given: AbstractSet[KeyPath]) -> Iterator[Fault]:
     mode, wired, lan = well.get(("mode",)), well.get(_WIRED), well.get(_LAN)
     for path in (_WIRED, _LAN):
-        if well.get(path) == PPP_INTERFACE:
+        if well.get(path) == MOBILE_INTERFACE:
             yield Fault(
                 path=path,
-                problem=f"{literal(PPP_INTERFACE)} is the mobile line itself",
+                problem=f"{literal(MOBILE_INTERFACE)} is the mobile line itself",
                 hint="name the Ethernet interface; `ip -br link` lists them",
             )
     if mode is Mode.DUAL_WAN_ROUTER and ("lan",) not in given:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from failberry.config import PPP_INTERFACE, Config, PdpType
+from failberry.config import MOBILE_INTERFACE, Config, PdpType
 
 Version = tuple[int, int, int]
 
@@ -62,7 +62,7 @@ def options(
         "modem" if carrier else "local",
         "crtscts" if ppp.flow_control else "nocrtscts",
         *("nopersist", "maxfail", "1", "child-timeout", "5", "hide-password"),
-        *("ifname", PPP_INTERFACE, "linkname", "failberry", "ipparam", "failberry"),
+        *("ifname", MOBILE_INTERFACE, "linkname", "failberry", "ipparam", "failberry"),
         *("ip-up-script", str(places.hook), "ip-down-script", _NOTHING),
         *("logfd", str(logfd)),
     ]

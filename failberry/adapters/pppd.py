@@ -29,7 +29,7 @@ from failberry.adapters.ppp_options import (
     parse_version,
     secrets_text,
 )
-from failberry.config import PPP_INTERFACE, Config
+from failberry.config import MOBILE_INTERFACE, Config
 from failberry.core.events import SessionEnded, SessionStarted, SessionStopped, SessionUp
 from failberry.core.facts import Session
 from failberry.errors import AdapterError
@@ -135,7 +135,7 @@ class Pppd:
         with contextlib.suppress(AdapterError):
             # Named after pppd from now on: the lock must outlive this daemon, not its session.
             portlock.acquire(tty, process.pid, previous=os.getpid())
-        session = Session(pid=process.pid, tty=tty, interface=PPP_INTERFACE)
+        session = Session(pid=process.pid, tty=tty, interface=MOBILE_INTERFACE)
         running = _Running(process.pid, os.pidfd_open(process.pid), tty, process, session, asyncio.Event())
         self._remember(session)
         self._watch(running)

@@ -11,10 +11,11 @@ from enum import StrEnum
 from typing import Any
 
 from failberry.at.commands import Command
-from failberry.core.facts import ModemHardware, PortRole
+from failberry.core.facts import Address, ModemHardware, PortRole, Stray
 from failberry.core.filter import FilterIntent
 from failberry.core.intent import RouteIntent
 from failberry.core.pin import PinRecord
+from failberry.core.steps import Step
 
 # --- intents -------------------------------------------------------------------------------------
 
@@ -112,6 +113,98 @@ class StopSession:
     deed: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartLease:
+    """Rename the router stick's interface to ours, and start one DHCP client on it."""
+
+    deed: int = 0
+    hardware: ModemHardware
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosePorts:
+    """Close both AT ports: an open one would keep a dead device's number, and block what follows."""
+
+    deed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreStep:
+    """Write a step of recovery to the disk and sync it, before it is taken: budgets outlive a reboot."""
+
+    deed: int = 0
+    step: Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetUsb:
+    """De-authorize the USB device and authorize it again: it is configured anew, its power stays on.
+
+    (Documentation/usb/authorization.rst; USBDEVFS_RESET where that does not help.)
+    """
+
+    deed: int = 0
+    usb_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CyclePower:
+    """Cut the device's power, see it vanish, wait, give power again; see :mod:`failberry.core.power`."""
+
+    deed: int = 0
+    usb_path: str
+    off_time: float
+    """Seconds without power."""
+    force: bool
+    """Whatever else goes dark."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchMode:
+    """Have ``usb_modeswitch`` turn the CD-ROM into the modem that it is."""
+
+    deed: int = 0
+    stray: Stray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebindController:
+    """Take the USB host controller of this path from its driver and give it back, if that harms nobody."""
+
+    deed: int = 0
+    usb_path: str
+    force: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reboot:
+    """Reboot this machine in an orderly way."""
+
+    deed: int = 0
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadCounters:
+    """Read the bytes that an interface has carried."""
+
+    deed: int = 0
+    interface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeLine:
+    """Ask over this interface alone: an ICMP echo to each target, a DNS query to each name server."""
+
+    deed: int = 0
+    interface: str
+    targets: tuple[Address, ...]
+    servers: tuple[Address, ...]
+    """Name servers of the line itself: they tell whether at least its carrier is reached."""
+    timeout: float
+    """Seconds for all of them, which are asked at once."""
+
+
 # --- words ---------------------------------------------------------------------------------------
 
 
@@ -129,7 +222,7 @@ class Report:
     """One transition, for the journal: what, why, and what comes next."""
 
     subject: str
-    """``modem``, ``failover``, ``routes``, ``firewall``, ``configuration``."""
+    """``modem``, ``recovery``, ``power``, ``failover``, ``routes``, ``firewall``, ``configuration``."""
     what: str
     why: str
     next: str = ""
@@ -146,6 +239,16 @@ Deed = (
     | StartSession
     | ReleaseDialPort
     | StopSession
+    | StartLease
+    | ClosePorts
+    | StoreStep
+    | ResetUsb
+    | CyclePower
+    | SwitchMode
+    | RebindController
+    | Reboot
+    | ReadCounters
+    | ProbeLine
 )
 
 Action = ApplyRoutes | ApplyFilter | Deed | Report

@@ -36,16 +36,70 @@ class Remedy(StrEnum):
     """A session that had worked came to its end: dial again at once."""
 
 
+class Fault(StrEnum):
+    """What is wrong, by name: for people, scripts, and the ladder of :mod:`failberry.core.recovery`."""
+
+    HUNG = "hung"
+    """On the bus, and answers nobody."""
+    CRASHED = "crashed"
+    """Was there, and has left the bus without coming back."""
+    ABSENT = "absent"
+    """Not on the bus, and never was since we look."""
+    STUCK_IN_DATA_MODE = "stuck_in_data_mode"
+    """The dial port swallows commands as if a session were up."""
+    MISBEHAVES = "misbehaves"
+    """Answers, but not as a modem should: garbage, errors, no PPP."""
+    NO_DATA = "no_data"
+    """A session is up and the network is there, and nothing passes."""
+    NO_COVERAGE = "no_coverage"
+    REFUSED = "refused"
+    """The network says no: APN, credentials, subscription, roaming."""
+    CAPPED = "capped"
+    """The carrier's own servers answer, nothing beyond them does: the plan is used up, or filtered."""
+    BROWN_OUT = "brown_out"
+    """The power supply is too weak, not the modem."""
+    NOT_SWITCHED = "not_switched"
+    """Shows itself as the CD-ROM with its drivers for Windows."""
+    SIM = "sim"
+    """The SIM is missing, locked or failing."""
+    HOST = "host"
+    """Something on this Pi: a missing driver, a locked port."""
+    ENDED = "ended"
+    """A session came to its end, as sessions do."""
+
+
+_FAULT_OF_REMEDY = {
+    Remedy.HUMAN: Fault.SIM,
+    Remedy.PIN: Fault.SIM,
+    Remedy.SIM_WAIT: Fault.SIM,
+    Remedy.NETWORK: Fault.NO_COVERAGE,
+    Remedy.PLAN: Fault.REFUSED,
+    Remedy.APN: Fault.REFUSED,
+    Remedy.CONTEXT: Fault.MISBEHAVES,
+    Remedy.MODEM: Fault.MISBEHAVES,
+    Remedy.DEVICE: Fault.CRASHED,
+    Remedy.HOST: Fault.HOST,
+    Remedy.ENDED: Fault.ENDED,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """One failure, in words."""
 
     remedy: Remedy
     why: str
+    named: Fault | None = None
+    """Its name where the remedy does not say it all; read :attr:`fault`."""
     advice: str = ""
     """What a person should do; empty: nothing, it is being handled."""
     evidence: str = ""
     """The words of the modem or of pppd."""
+
+    @property
+    def fault(self) -> Fault:
+        """The name of what is wrong."""
+        return self.named or _FAULT_OF_REMEDY[self.remedy]
 
 
 _REMEDY_OF_CME = {

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from failberry.at.codec import FinalResult
 from failberry.config import Config
-from failberry.core.facts import ModemHardware, NetworkFacts, PortRole, Session
+from failberry.core.facts import ModemHardware, NetworkFacts, PortRole, Session, Sighting, Stray, Supply
 from failberry.core.pin import PinRecord
+from failberry.core.power import PowerOutcome
+from failberry.core.steps import Rung, Step
 
 # --- by themselves -------------------------------------------------------------------------------
 
@@ -24,7 +26,15 @@ class Started:
     pin_records_problem: str | None = None
     """Set when the store could not be read: then no PIN may be sent."""
     session: Session | None = None
-    """A pppd of ours that is still alive and shall be adopted."""
+    """A pppd or DHCP client of ours that is still alive and shall be adopted."""
+    uptime: float = 0.0
+    """Seconds since this machine booted."""
+    steps: tuple[Step, ...] = ()
+    """Steps of recovery of the last day, oldest first."""
+    steps_problem: str | None = None
+    """Set when they could not be read: then nothing is done that has a budget on the disk."""
+    last_usb_path: str | None = None
+    """Where the modem was last seen, also before this boot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +121,22 @@ class RedialRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepRequested:
+    """The owner asked for a step of recovery now: a reset, a power cycle."""
+
+    rung: Rung
+    force: bool = False
+    """Whatever else goes dark."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplyObserved:
+    """The power supply was looked at, and something about it has changed."""
+
+    supply: Supply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PinForgotten:
     """The owner asked to forget refused PINs; the store has forgotten them already."""
 
@@ -126,11 +152,15 @@ class ModemLocated:
     hardware: ModemHardware | None
     problem: str = ""
     """Why there is none, and what to do."""
+    sighting: Sighting = Sighting.NOTHING
+    """What is in its place; ``MODEM`` or ``ROUTER`` with ``hardware``."""
+    stray: Stray | None = None
+    """The device in its place that is no modem yet: with ``CD_ROM`` and ``BARE``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortsOpened:
-    """Answer to ``OpenPorts`` and ``ReleaseDialPort``."""
+    """Answer to ``OpenPorts``, ``ReleaseDialPort`` and ``ClosePorts``."""
 
     deed: int
     problem: str | None = None
@@ -157,10 +187,67 @@ class PinRecordStored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStarted:
-    """Answer to ``StartSession``: pppd runs, or could not be started."""
+    """Answer to ``StartSession`` and ``StartLease``: it runs, or could not be started."""
 
     deed: int
     problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStored:
+    """Answer to ``StoreStep``: it is on the disk, synced, or it is not."""
+
+    deed: int
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsbReset:
+    """Answer to ``ResetUsb``, ``SwitchMode`` and ``RebindController``: done, or what prevented it.
+
+    Whether it helped shows on the bus.
+    """
+
+    deed: int
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerCycled:
+    """Answer to ``CyclePower``; whatever the outcome, power is on again when this comes."""
+
+    deed: int
+    outcome: PowerOutcome
+    words: str
+    """What was switched, and what was seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebootAnswered:
+    """Answer to ``Reboot``: under way, or refused."""
+
+    deed: int
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountersRead:
+    """Answer to ``ReadCounters``; ``None``: there is no such interface."""
+
+    deed: int
+    received: int | None
+    sent: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineProbed:
+    """Answer to ``ProbeLine``."""
+
+    deed: int
+    targets_answered: int
+    servers_answered: int
+    problem: str | None = None
+    """Why nothing could be sent at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +257,20 @@ class SessionStopped:
     deed: int
 
 
-Answer = ModemLocated | PortsOpened | CommandAnswered | PinRecordStored | SessionStarted | SessionStopped
+Answer = (
+    ModemLocated
+    | PortsOpened
+    | CommandAnswered
+    | PinRecordStored
+    | SessionStarted
+    | SessionStopped
+    | StepStored
+    | UsbReset
+    | PowerCycled
+    | RebootAnswered
+    | CountersRead
+    | LineProbed
+)
 
 Event = (
     Answer
@@ -186,5 +286,7 @@ Event = (
     | RoutesApplied
     | FilterApplied
     | RedialRequested
+    | StepRequested
+    | SupplyObserved
     | PinForgotten
 )

@@ -23,7 +23,7 @@ class PortRole(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModemHardware:
-    """A modem on the USB bus and the two ports chosen from it."""
+    """A stick on the USB bus: a modem and the two ports chosen from it, or a router and its interface."""
 
     usb_path: str
     """Kernel name of the USB device, for example ``1-1.3``: bus, then the chain of hub ports."""
@@ -32,12 +32,50 @@ class ModemHardware:
     product: str
     """Manufacturer and product strings, for people."""
     dial_tty: str
-    """Real device node, for example ``/dev/ttyUSB2``; valid for this one dial only."""
+    """Real device node, for example ``/dev/ttyUSB2``; valid for this one dial only; empty for a router."""
     status_tty: str | None
     dial_interface: int
     status_interface: int | None
+    network_interface: str | None = None
+    """Of a stick that is a router (type ``ether``): its interface as the kernel has it now; no ports then."""
     chosen_by: str
     """Why these ports: ``configuration``, ``table``, ``interrupt endpoint``, ``answered AT``…"""
+
+
+class Sighting(StrEnum):
+    """What there is on the USB bus where the modem belongs."""
+
+    NOTHING = "nothing"
+    MODEM = "modem"
+    """With its serial ports: a modem that can be dialled."""
+    ROUTER = "router"
+    """With a network interface."""
+    CD_ROM = "cd_rom"
+    """A stick that has not been switched to its modem mode yet."""
+    BARE = "bare"
+    """A device with neither: its drivers are missing, or it is still starting."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stray:
+    """A device in the modem's place that is no modem yet."""
+
+    usb_path: str
+    vendor_id: int
+    product_id: int
+    product: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supply:
+    """How the power supply is, as far as this machine can tell."""
+
+    under_voltage: bool = False
+    """Now (Raspberry Pi firmware, or its hwmon alarm)."""
+    under_voltage_before: bool = False
+    """At some time since boot."""
+    over_current: int = 0
+    """Over-current events that the hubs counted since boot (``over_current_count``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +123,7 @@ class NetworkFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One pppd and what the network granted it."""
+    """One pppd (or, on a stick that is a router, one DHCP client) and what the network granted it."""
 
     pid: int
     tty: str
@@ -96,5 +134,7 @@ class Session:
     local6: IPv6Address | None = None
     dns: tuple[Address, ...] = ()
     """Name servers that the network gave, known bogus ones removed."""
+    gateway: IPv4Address | None = None
+    """Of a stick that is a router: its own address; ``None`` on PPP, which needs none."""
     bogus_dns: bool = False
     """The stick handed out placeholder servers: its context was not up yet."""

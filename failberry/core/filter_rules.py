@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from failberry.config import HEALTH_PORT, PPP_INTERFACE, Client, Config, Mode, PortForward
+from failberry.config import HEALTH_PORT, MOBILE_INTERFACE, Client, Config, Mode, PortForward
 from failberry.core.facts import NetworkFacts
 from failberry.core.filter import (
     Accept,
@@ -85,7 +85,7 @@ def filter_intent(config: Config, facts: NetworkFacts) -> FilterIntent:
 
 
 def _uplinks(config: Config) -> tuple[_Uplink, ...]:
-    cellular = _Uplink(interface=PPP_INTERFACE, mark=CELLULAR_MARK, words="the mobile line")
+    cellular = _Uplink(interface=MOBILE_INTERFACE, mark=CELLULAR_MARK, words="the mobile line")
     if config.mode is Mode.STANDBY_GATEWAY:
         return (cellular,)
     return (cellular, _Uplink(interface=config.wired.interface, mark=WIRED_MARK, words="the wired line"))
@@ -146,7 +146,7 @@ def _port_forwards(config: Config) -> Iterator[Rule]:
         yield Rule(
             chain=Chain.NAT_PREROUTING,
             family=4,
-            input_interface=PPP_INTERFACE,
+            input_interface=MOBILE_INTERFACE,
             protocol=forward.proto.value,
             ports=forward.port_range(),
             verdict=Dnat(address=address, ports=(port, port) if port is not None else None),
@@ -162,7 +162,7 @@ def _source_addresses(config: Config, facts: NetworkFacts) -> Iterator[Rule]:
     """Masquerading (RFC 3022)."""
     yield Rule(
         chain=Chain.NAT_POSTROUTING,
-        output_interface=PPP_INTERFACE,
+        output_interface=MOBILE_INTERFACE,
         verdict=Masquerade(),
         why="The mobile carrier routes back only the address that it granted",
     )
@@ -321,5 +321,5 @@ def _segment_sizes() -> Iterator[Rule]:
         verdict=ClampMss(),
         why="Mobile lines often lose the ICMP by which TCP would learn the path MTU",
     )
-    yield rule(input_interface=PPP_INTERFACE)
-    yield rule(output_interface=PPP_INTERFACE)
+    yield rule(input_interface=MOBILE_INTERFACE)
+    yield rule(output_interface=MOBILE_INTERFACE)

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from failberry.config import Mode
+from failberry.core.causes import Fault
 from failberry.core.modem_state import ModemState
+from failberry.core.steps import Rung
 
 SNAPSHOT_VERSION = 1
 """Raised when a field goes away or changes its meaning.  New fields do not raise it: readers ignore them."""
@@ -108,6 +110,53 @@ class ModemView:
     sessions: int
     failures: int
     """Dials that failed in a row."""
+    fault: Fault | None
+    """What is wrong, by name; ``None``: nothing, or nothing yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepView:
+    """One step of recovery that was taken."""
+
+    rung: Rung
+    cause: str
+    """Name of the fault it was taken for, or ``owner``."""
+    why: str
+    result: str
+    """What came of it; empty: not known yet."""
+    age: float
+    """Seconds ago."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryView:
+    """What is being done, and was done, to bring the mobile line back."""
+
+    rung: Rung | None
+    """The step under way; ``None``: none."""
+    next: Rung | None
+    """The step after this wait; ``None``: none is pending."""
+    next_in: float | None
+    held_back: str
+    """Why no harder step is taken although the line is down; empty: nothing is held back."""
+    switches_power: bool | None
+    """Whether the modem's hub was seen to cut power; ``None``: not tried yet."""
+    steps: tuple[StepView, ...]
+    """The last ten, newest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplyView:
+    """The power supply."""
+
+    good: bool
+    reason: str
+    """What speaks against it, in words; empty when good."""
+    under_voltage: bool
+    under_voltage_before: bool
+    over_current: int
+    disconnects: int
+    """How often the modem left the bus by itself in the last hour."""
 
 
 class KernelState(StrEnum):
@@ -159,6 +208,8 @@ class Snapshot:
     wired: LineView
     cellular: LineView
     modem: ModemView
+    recovery: RecoveryView
+    supply: SupplyView
     routes: KernelView
     firewall: KernelView
     warnings: tuple[Notice, ...]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any
 
-from failberry.config import PPP_INTERFACE, Config
+from failberry.config import MOBILE_INTERFACE, Config
 from failberry.core import failover
 from failberry.core.facts import Address, NetworkFacts
 from failberry.core.modem_state import ModemState
@@ -18,8 +18,10 @@ from failberry.core.snapshot import (
     ModemView,
     Notice,
     Reachability,
+    RecoveryView,
     SignalView,
     Snapshot,
+    SupplyView,
     UplinkName,
 )
 
@@ -68,6 +70,8 @@ def snapshot(view: ApplianceView, now: float) -> Snapshot:
         wired=wired,
         cellular=cellular,
         modem=_modem(view.modem, now),
+        recovery=_recovery(view.modem, now),
+        supply=_supply(view.modem, now),
         routes=KernelView(state=view.routes.state, problem=view.routes.problem),
         firewall=KernelView(
             state=view.filter.state, problem=view.filter.problem, backend=view.backend, refused=view.refused
@@ -141,7 +145,7 @@ def _cellular(view: ApplianceView) -> LineView:
         state=LineState.UP if view.cellular.usable else LineState.DOWN,
         state_for=view.cellular_for,
         reason=view.cellular.reason,
-        interface=session.interface if session else PPP_INTERFACE,
+        interface=session.interface if session else MOBILE_INTERFACE,
         addresses=tuple(str(each) for each in granted),
         gateway=None,
         dns=tuple(str(each) for each in session.dns) if session else (),
@@ -179,6 +183,17 @@ def _modem(modem: Modem, now: float) -> ModemView:
         dials=modem.dials,
         sessions=modem.sessions,
         failures=modem.failures,
+        fault=modem.cause.fault if modem.cause is not None else None,
+    )
+
+
+def _recovery(modem: Modem, now: float) -> RecoveryView:
+    return RecoveryView(rung=None, next=None, next_in=None, held_back="", switches_power=None, steps=())
+
+
+def _supply(modem: Modem, now: float) -> SupplyView:
+    return SupplyView(
+        good=True, reason="", under_voltage=False, under_voltage_before=False, over_current=0, disconnects=0
     )
 
 

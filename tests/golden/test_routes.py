@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from failberry.config import PPP_INTERFACE, Config, Lan, Mode, Wired
+from failberry.config import MOBILE_INTERFACE, Config, Lan, Mode, Wired
 from failberry.core.facts import DefaultRoute, Interface, NetworkFacts, Session
 from failberry.core.intent import RouteIntent, RoutingRule, render
 from failberry.core.routing import route_intent
@@ -13,7 +13,7 @@ from failberry.core.snapshot import UplinkName
 
 STANDBY = Config(mode=Mode.STANDBY_GATEWAY, wired=Wired(interface="eth0"))
 ROUTER = Config(mode=Mode.DUAL_WAN_ROUTER, wired=Wired(interface="wan0"), lan=Lan(interface="lan0"))
-PPP = Session(pid=1, tty="/dev/ttyUSB2", interface=PPP_INTERFACE, local=ip_address("100.72.3.4"))
+PPP = Session(pid=1, tty="/dev/ttyUSB2", interface=MOBILE_INTERFACE, local=ip_address("100.72.3.4"))
 
 
 def nic(name, *addresses, up=True):
@@ -30,7 +30,7 @@ def facts(*interfaces, defaults=()):
 
 
 LOOPBACK = nic("lo", "127.0.0.1/8")
-MOBILE = nic(PPP_INTERFACE, "100.72.3.4/32")
+MOBILE = nic(MOBILE_INTERFACE, "100.72.3.4/32")
 LAN = nic("lan0", "192.168.7.1/24")
 BESIDE_THE_ROUTER = nic("eth0", "192.168.1.50/24", "169.254.8.1/16")
 WAN = nic("wan0", "203.0.113.9/24")
@@ -46,7 +46,7 @@ ip -4 rule add priority 20300 fwmark 0xfb20000/0xfff0000 unreachable protocol 25
 """
 
 STANDBY_BOTH = """\
-ip -4 route add default dev fbppp0 table 2511 proto 251
+ip -4 route add default dev fbcell0 table 2511 proto 251
 ip -4 route add default via 192.168.1.2 dev eth0 onlink table 2510 proto 251
 ip -4 rule add priority 20100 lookup 254 suppress_prefixlength 7 protocol 251
 ip -4 rule add priority 20200 fwmark 0xfb10000/0xfff0000 lookup 2510 protocol 251
@@ -74,7 +74,7 @@ ip -4 rule add priority 20500 from 192.168.1.50/32 unreachable protocol 251
 """
 
 STANDBY_CELLULAR_ONLY = """\
-ip -4 route add default dev fbppp0 table 2511 proto 251
+ip -4 route add default dev fbcell0 table 2511 proto 251
 ip -4 rule add priority 20100 lookup 254 suppress_prefixlength 7 protocol 251
 ip -4 rule add priority 20200 fwmark 0xfb10000/0xfff0000 lookup 2510 protocol 251
 ip -4 rule add priority 20200 fwmark 0xfb20000/0xfff0000 lookup 2511 protocol 251
@@ -90,7 +90,7 @@ ip -4 rule add priority 32800 lookup 2511 protocol 251
 """
 
 ROUTER_BOTH = """\
-ip -4 route add default dev fbppp0 table 2511 proto 251
+ip -4 route add default dev fbcell0 table 2511 proto 251
 ip -4 route add default via 203.0.113.1 dev wan0 onlink table 2510 proto 251
 ip -4 rule add priority 20100 lookup 254 suppress_prefixlength 7 protocol 251
 ip -4 rule add priority 20200 fwmark 0xfb10000/0xfff0000 lookup 2510 protocol 251
@@ -117,7 +117,7 @@ ip -4 rule add priority 20500 from 203.0.113.9/32 unreachable protocol 251
 """
 
 ROUTER_CELLULAR_ONLY = """\
-ip -4 route add default dev fbppp0 table 2511 proto 251
+ip -4 route add default dev fbcell0 table 2511 proto 251
 ip -4 rule add priority 20100 lookup 254 suppress_prefixlength 7 protocol 251
 ip -4 rule add priority 20200 fwmark 0xfb10000/0xfff0000 lookup 2510 protocol 251
 ip -4 rule add priority 20200 fwmark 0xfb20000/0xfff0000 lookup 2511 protocol 251
@@ -198,10 +198,10 @@ def six(intent: RouteIntent) -> str:
 
 def test_ipv6_on_both_lines_each_address_of_its_own_and_none_that_is_link_local():
     wan = nic("wan0", "2001:db8:1::9/64", "2001:db8:1::abcd/64", "fe80::9/64")
-    mobile = nic(PPP_INTERFACE, "fe80::1/10", "2001:db8:2::5/64")
+    mobile = nic(MOBILE_INTERFACE, "fe80::1/10", "2001:db8:2::5/64")
     network = facts(LOOPBACK, LAN, wan, mobile, defaults=(("wan0", "fe80::1", 1024),))
     assert six(route_intent(ROUTER, network, PPP, UplinkName.CELLULAR)) == dedent("""\
-        ip -6 route add default dev fbppp0 table 2511 proto 251
+        ip -6 route add default dev fbcell0 table 2511 proto 251
         ip -6 route add default via fe80::1 dev wan0 onlink table 2510 proto 251
         ip -6 rule add priority 20100 lookup 254 suppress_prefixlength 7 protocol 251
         ip -6 rule add priority 20200 fwmark 0xfb10000/0xfff0000 lookup 2510 protocol 251
@@ -222,7 +222,7 @@ def test_ipv6_on_both_lines_each_address_of_its_own_and_none_that_is_link_local(
 
 def test_ipv6_stays_on_the_wired_line_where_the_mobile_line_has_none():
     eth0 = nic("eth0", "192.168.1.50/24", "2001:db8:1::50/64", "fe80::50/64")
-    mobile = nic(PPP_INTERFACE, "100.72.3.4/32", "fe80::1/10")
+    mobile = nic(MOBILE_INTERFACE, "100.72.3.4/32", "fe80::1/10")
     network = facts(LOOPBACK, eth0, mobile, defaults=(*TO_THE_ROUTER, ("eth0", "fe80::1", 1024)))
     assert six(route_intent(STANDBY, network, PPP, UplinkName.CELLULAR)) == dedent("""\
         ip -6 route add default via fe80::1 dev eth0 onlink table 2510 proto 251
@@ -253,7 +253,7 @@ def test_a_failover_is_one_rule():
     ]
 
 
-@pytest.mark.parametrize("mobile", [nic(PPP_INTERFACE, "100.72.3.4/32", up=False), nic(PPP_INTERFACE)])
+@pytest.mark.parametrize("mobile", [nic(MOBILE_INTERFACE, "100.72.3.4/32", up=False), nic(MOBILE_INTERFACE)])
 def test_an_interface_that_is_not_ready_gets_no_route_whatever_is_active(mobile):
     intent = route_intent(STANDBY, facts(LOOPBACK, mobile), PPP, UplinkName.CELLULAR)
     assert not intent.routes

@@ -59,7 +59,7 @@ def test_a_stop_leaves_the_line_and_release_takes_it_away(lab: Lab) -> None:
         "curl -s -o /dev/null -w '%{http_code}' http://192.168.88.2:9000/ | grep -qx 503", deadline=15
     )
     product.vm.run(["failberryctl", "release"], timeout=60)
-    lab.vm.wait_until("! ip link show fbppp0", deadline=5)
+    lab.vm.wait_until("! ip link show fbcell0", deadline=5)
     assert kernel(lab) == clean
     seen = lab.asks("pi", SERVERS[0])
     assert seen is not None
@@ -125,7 +125,7 @@ def test_twenty_cycles_leak_nothing(lab: Lab) -> None:
         else:
             product.sim("hang_up")
         # A line that flaps is given growing rest; twenty deaths in a row would take an hour.
-        lab.vm.wait_until("! ip link show fbppp0", deadline=20)
+        lab.vm.wait_until("! ip link show fbcell0", deadline=20)
         lab.vm.run(["failberryctl", "redial"])
         lab.vm.wait_until(
             f'grep -q \'"local": "{MOBILE}"\' /run/failberry/session/session.json'

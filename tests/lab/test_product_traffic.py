@@ -93,7 +93,7 @@ def test_a_scan_finds_the_health_check_and_the_forwards_only(product: Product) -
 def test_the_mobile_lines_ipv6_is_as_closed(product: Product) -> None:
     product.up(more='pdp_type = "IPV4V6"\n' + FORWARDS, ipv6=True)
     link_local = product.lab.vm.run(
-        "ip -6 -oneline address show dev fbppp0 scope link | sed 's/.*inet6 \\([^ /]*\\).*/\\1/'"
+        "ip -6 -oneline address show dev fbcell0 scope link | sed 's/.*inet6 \\([^ /]*\\).*/\\1/'"
     ).stdout.strip()
     assert link_local.startswith("fe80::")
     carrier = product.lab.on(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from namespace import Namespace, namespaces
 
 from failberry.adapters.netlink import Netlink
-from failberry.config import PPP_INTERFACE, Config, Lan, Mode, Wired
+from failberry.config import MOBILE_INTERFACE, Config, Lan, Mode, Wired
 from failberry.core.facts import NetworkFacts, Session
 from failberry.core.intent import RouteIntent
 from failberry.core.routing import route_intent
@@ -21,7 +21,7 @@ from failberry.core.snapshot import UplinkName
 STANDBY = Config(mode=Mode.STANDBY_GATEWAY, wired=Wired(interface="eth0"))
 ROUTER = Config(mode=Mode.DUAL_WAN_ROUTER, wired=Wired(interface="eth0"), lan=Lan(interface="lan0"))
 ACTIVE = {STANDBY.mode: UplinkName.CELLULAR, ROUTER.mode: UplinkName.WIRED}
-SESSION = Session(pid=1, tty="/dev/ttyUSB2", interface=PPP_INTERFACE)
+SESSION = Session(pid=1, tty="/dev/ttyUSB2", interface=MOBILE_INTERFACE)
 
 OWN, GATEWAY, MOBILE = "192.168.1.50", "192.168.1.1", "100.72.3.4"
 ANYONE = "198.51.100.7"
@@ -42,16 +42,16 @@ class House:
         pi.ip("-6 route add default via fe80::1 dev eth0 metric 1024 proto ra")
         pi.ip("link add lan0 type veth peer name lan1", "link set lan0 up", "link set lan1 up")
         pi.ip("addr add 192.168.7.1/24 dev lan0")
-        self._wire: int | None = pi.tun(PPP_INTERFACE)
-        pi.ip(f"addr add {MOBILE} peer 10.64.64.64/32 dev {PPP_INTERFACE}")
-        pi.ip(f"addr add {MOBILE6}/64 dev {PPP_INTERFACE} nodad")
+        self._wire: int | None = pi.tun(MOBILE_INTERFACE)
+        pi.ip(f"addr add {MOBILE} peer 10.64.64.64/32 dev {MOBILE_INTERFACE}")
+        pi.ip(f"addr add {MOBILE6}/64 dev {MOBILE_INTERFACE} nodad")
         self._settle()
 
     def _settle(self) -> None:
         # The kernel enters the local routes of IPv6 addresses and of links a little later, by itself; a
         # comparison must not meet them halfway.
-        expected = {("eth0", OWN6), (PPP_INTERFACE, MOBILE6)}
-        expected |= {(link, "ff00::/8") for link in ("eth0", "lan0", "lan1", PPP_INTERFACE)}
+        expected = {("eth0", OWN6), (MOBILE_INTERFACE, MOBILE6)}
+        expected |= {(link, "ff00::/8") for link in ("eth0", "lan0", "lan1", MOBILE_INTERFACE)}
         deadline = time.monotonic() + 5
         while not expected <= {
             (route["dev"], route["dst"]) for route in self.pi.json("-j -6 route show table local")

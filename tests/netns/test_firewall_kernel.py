@@ -135,7 +135,7 @@ DRIFT = {
         "nft flush chain inet failberry input",
         "nft flush table inet failberry",
         "nft insert rule inet failberry input accept",
-        "nft add rule inet failberry forward iifname fbppp0 counter accept comment Forwards",
+        "nft add rule inet failberry forward iifname fbcell0 counter accept comment Forwards",
         "nft 'add chain inet failberry mine { type filter hook input priority -5; }'",
         "nft 'chain inet failberry input { policy drop; }'",
         "nft 'add table inet failberry { flags dormant; }'",
@@ -149,7 +149,7 @@ DRIFT = {
         "iptables-legacy -t mangle -A OUTPUT -j FAILBERRY-OUTPUT",
         "iptables-legacy -I FAILBERRY-INPUT -j ACCEPT",
         "ip6tables-legacy -A FAILBERRY-INPUT -p udp -m udp --dport 53 -m limit --limit 1/sec -j LOG",
-        "iptables-legacy -R FAILBERRY-INPUT 1 -i fbppp0 -j ACCEPT",
+        "iptables-legacy -R FAILBERRY-INPUT 1 -i fbcell0 -j ACCEPT",
     ],
 }
 

@@ -10,7 +10,7 @@ import pytest
 from house import ACTIVE, GATEWAY, MOBILE, MOBILE6, OWN, ROUTER, SESSION, STANDBY, apply, house, until, wish
 
 from failberry.adapters.netlink import Netlink
-from failberry.config import PPP_INTERFACE
+from failberry.config import MOBILE_INTERFACE
 from failberry.core.intent import Route, RouteIntent, render
 from failberry.core.routing import route_intent
 
@@ -29,14 +29,14 @@ def home():
 def test_observes_addresses_of_both_kinds_of_link_and_default_routes_that_are_not_ours(home):
     home.apply_mode(ROUTER)
     facts = home.pi.run(lambda: Netlink().observe())
-    ppp = facts.interface(PPP_INTERFACE)
+    ppp = facts.interface(MOBILE_INTERFACE)
     assert [str(each) for each in ppp.addresses] == [f"{MOBILE}/32", f"{MOBILE6}/64"]  # not the peer's
     assert ppp.up
     assert ppp.carrier
     wired = facts.default("eth0", 4)
     assert (wired.gateway, wired.metric) == (IPv4Address(GATEWAY), 100)
     assert str(facts.default("eth0", 6).gateway) == "fe80::1"
-    assert facts.default(PPP_INTERFACE, 4) is None
+    assert facts.default(MOBILE_INTERFACE, 4) is None
 
 
 def test_every_hop_of_a_default_route_is_seen_and_one_that_refuses_is_not(home):

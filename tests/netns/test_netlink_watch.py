@@ -10,7 +10,7 @@ from house import STANDBY, house, until, wish
 
 from failberry.adapters import netlink
 from failberry.adapters.netlink import Netlink
-from failberry.config import PPP_INTERFACE
+from failberry.config import MOBILE_INTERFACE
 from failberry.core.events import NetworkObserved, RoutesApplied
 from failberry.core.intent import RouteIntent
 
@@ -57,8 +57,8 @@ CHANGES = {
         lambda facts: ip_interface("192.168.1.77/24") in facts.interface("eth0").addresses,
     ),
     "an IPv6 address is deleted": (
-        lambda home: home.pi.ip("addr del 2001:db8:2::4/64 dev fbppp0"),
-        lambda facts: len(facts.interface(PPP_INTERFACE).addresses) == 1,
+        lambda home: home.pi.ip("addr del 2001:db8:2::4/64 dev fbcell0"),
+        lambda facts: len(facts.interface(MOBILE_INTERFACE).addresses) == 1,
     ),
     "the gateway changes": (
         lambda home: home.pi.ip("route replace default via 192.168.1.2 dev eth0 metric 100"),
@@ -71,7 +71,7 @@ CHANGES = {
     "the mobile line ends, and its routes are gone": (
         lambda home: home.hang_up(),
         lambda facts: (
-            facts.interface(PPP_INTERFACE) is None
+            facts.interface(MOBILE_INTERFACE) is None
             and {route.interface for route in facts.ours.routes} == {"eth0"}
         ),
     ),

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.netns
 
 SYSCTL = Path(__file__).parents[2] / "etc" / "sysctl" / "failberry.conf"
 WIRED_MARK, CELLULAR_MARK = "mark 0xfb10000", "mark 0xfb20000"
-E, L, P = "eth0", "lan0", "fbppp0"
+E, L, P = "eth0", "lan0", "fbcell0"
 REFUSED = "unreachable"
 
 
@@ -211,5 +211,5 @@ def test_settings_hold_for_interfaces_that_were_there_before_and_that_come_later
     for interface in (E, "later0"):
         assert {key: setting(key.format(interface)) for key in expected} == expected
     assert setting("ipv4.conf.all.rp_filter") == "2"
-    assert setting("ipv6.conf.fbppp0.accept_ra_defrtr") == "0"
+    assert setting("ipv6.conf.fbcell0.accept_ra_defrtr") == "0"
     assert setting("ipv6.conf.eth0.accept_ra_defrtr") == "1"

@@ -14,7 +14,7 @@ from namespace import Namespace, namespaces
 
 from failberry.adapters.firewall.backend import Backend
 from failberry.adapters.netlink import Netlink
-from failberry.config import PPP_INTERFACE, Config, Lan, Mode, Wired
+from failberry.config import MOBILE_INTERFACE, Config, Lan, Mode, Wired
 from failberry.core.filter import FilterIntent
 from failberry.core.filter_rules import filter_intent
 from failberry.core.snapshot import UplinkName
@@ -80,12 +80,12 @@ class Town:
 
     def _mobile_line(self) -> None:
         """A veth pair that plays PPP: no neighbours to ask for, and two ends that take every frame."""
-        self.pi.ip(f"link add {PPP_INTERFACE} type veth peer name pi netns {self.mobile.name}")
-        for end, name in ((self.pi, PPP_INTERFACE), (self.mobile, "pi")):
+        self.pi.ip(f"link add {MOBILE_INTERFACE} type veth peer name pi netns {self.mobile.name}")
+        for end, name in ((self.pi, MOBILE_INTERFACE), (self.mobile, "pi")):
             end.ip(f"link set {name} address 02:00:00:00:00:99 arp off up")
-        self.pi.ip(f"link set {PPP_INTERFACE} mtu {MOBILE_MTU}")
-        self.pi.ip(f"addr add {MOBILE} peer 10.64.64.64/32 dev {PPP_INTERFACE}")
-        self.pi.ip(f"addr add {MOBILE6}/128 dev {PPP_INTERFACE}")
+        self.pi.ip(f"link set {MOBILE_INTERFACE} mtu {MOBILE_MTU}")
+        self.pi.ip(f"addr add {MOBILE} peer 10.64.64.64/32 dev {MOBILE_INTERFACE}")
+        self.pi.ip(f"addr add {MOBILE6}/128 dev {MOBILE_INTERFACE}")
         self.mobile.ip(f"addr add {FAR}/32 dev lo", f"addr add {FAR6}/128 dev lo")
         self.mobile.ip(f"route add {MOBILE} dev pi src {FAR}", f"-6 route add {MOBILE6} dev pi src {FAR6}")
         # Strangers may send what they like.

@@ -42,9 +42,9 @@ CONFIGS = [
     replace(BASE, cellular=replace(BASE.cellular, pin="1234")),
 ]
 HARDWARE = World(plugged=False).hardware()
-SESSION = Session(pid=7, tty="/dev/ttyUSB2", interface="fbppp0", local=IPv4Address("100.64.7.2"))
+SESSION = Session(pid=7, tty="/dev/ttyUSB2", interface="fbcell0", local=IPv4Address("100.64.7.2"))
 WIRED = Interface(index=2, name="eth0", up=True, carrier=True, addresses=(IPv4Interface("192.168.1.9/24"),))
-PPP = Interface(index=5, name="fbppp0", up=True, carrier=True, addresses=(IPv4Interface("100.64.7.2/32"),))
+PPP = Interface(index=5, name="fbcell0", up=True, carrier=True, addresses=(IPv4Interface("100.64.7.2/32"),))
 GATEWAY = DefaultRoute(interface="eth0", gateway=IPv4Address("192.168.1.1"), metric=1, family=4)
 FACTS = [
     NetworkFacts(),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Interface
 
 from failberry.at.codec import Codec, FinalResult, InfoLine, Urc
-from failberry.config import PPP_INTERFACE, Cellular, Config, Mode, Wired
+from failberry.config import MOBILE_INTERFACE, Cellular, Config, Mode, Wired
 from failberry.core import actions as do
 from failberry.core import events as ev
 from failberry.core.appliance import Appliance
@@ -183,7 +183,7 @@ class World:
         if self.session is not None and self.session.local is not None:
             address = IPv4Interface(f"{self.session.local}/32")
             interfaces.append(
-                Interface(index=7, name=PPP_INTERFACE, up=True, carrier=True, addresses=(address,))
+                Interface(index=7, name=MOBILE_INTERFACE, up=True, carrier=True, addresses=(address,))
             )
         gateway = DefaultRoute(interface=wired.name, gateway=IPv4Address("192.168.1.1"), metric=100, family=4)
         return NetworkFacts(
@@ -304,7 +304,7 @@ class World:
     def _start_session(self, action: do.StartSession) -> None:
         self.sessions += 1
         number, dial = self.sessions, action.hardware.dial_interface
-        self.session = Session(pid=number, tty=action.hardware.dial_tty, interface=PPP_INTERFACE)
+        self.session = Session(pid=number, tty=action.hardware.dial_tty, interface=MOBILE_INTERFACE)
         self.answer(0.05, ev.SessionStarted(deed=action.deed))
 
         def negotiated() -> None:

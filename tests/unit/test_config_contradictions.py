@@ -72,10 +72,10 @@ def test_a_mac_address_behind_the_router_admits_nobody(tmp_path: Path) -> None:
 def test_the_mobile_line_is_neither_of_the_others() -> None:
     assert refused("""\
         mode = "dual-wan-router"
-        wired.interface = "fbppp0"
+        wired.interface = "fbcell0"
         lan.interface = "lan0"
         """) == dedent("""\
-        line 2: wired.interface: "fbppp0" is the mobile line itself (name the Ethernet interface; `ip -br link` lists them)
+        line 2: wired.interface: "fbcell0" is the mobile line itself (name the Ethernet interface; `ip -br link` lists them)
         """)  # noqa: E501
 
 

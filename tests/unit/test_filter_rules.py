@@ -7,7 +7,7 @@ import pytest
 
 from failberry.adapters.firewall.backend import families
 from failberry.adapters.firewall.proof import NOWHERE, PROOF
-from failberry.config import PPP_INTERFACE, Config, Firewall, Lan, Mode, PortForward, Protocol, Wired
+from failberry.config import MOBILE_INTERFACE, Config, Firewall, Lan, Mode, PortForward, Protocol, Wired
 from failberry.core.facts import Interface, NetworkFacts
 from failberry.core.filter import Chain, Drop, Masquerade, RestoreMark, Rule
 from failberry.core.filter_rules import filter_intent
@@ -24,7 +24,7 @@ EXTRAS = {
 }
 STANDBY = Config(mode=Mode.STANDBY_GATEWAY, wired=Wired(interface="eth0"), **EXTRAS)
 ROUTER = Config(mode=Mode.DUAL_WAN_ROUTER, wired=Wired(interface="wan0"), lan=Lan(interface="lan0"), **EXTRAS)
-UPLINKS = {Mode.STANDBY_GATEWAY: {PPP_INTERFACE}, Mode.DUAL_WAN_ROUTER: {PPP_INTERFACE, "wan0"}}
+UPLINKS = {Mode.STANDBY_GATEWAY: {MOBILE_INTERFACE}, Mode.DUAL_WAN_ROUTER: {MOBILE_INTERFACE, "wan0"}}
 BOTH = pytest.mark.parametrize("config", [STANDBY, ROUTER], ids=lambda config: config.mode)
 
 

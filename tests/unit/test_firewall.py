@@ -13,9 +13,9 @@ from failberry.config import FirewallBackend
 from failberry.core.filter import Accept, Chain, Dnat, Drop, FilterIntent, Rule
 from failberry.errors import AdapterError, AdapterReason
 
-ONE = FilterIntent(rules=(Rule(chain=Chain.INPUT, input_interface="fbppp0", verdict=Drop(), why="no"),))
+ONE = FilterIntent(rules=(Rule(chain=Chain.INPUT, input_interface="fbcell0", verdict=Drop(), why="no"),))
 TWO = FilterIntent(
-    rules=(*ONE.rules, Rule(chain=Chain.FORWARD, output_interface="fbppp0", verdict=Drop(), why="no"))
+    rules=(*ONE.rules, Rule(chain=Chain.FORWARD, output_interface="fbcell0", verdict=Drop(), why="no"))
 )
 
 

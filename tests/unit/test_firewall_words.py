@@ -31,7 +31,7 @@ from failberry.errors import InvariantError
 
 RECORDINGS = Path(__file__).parents[1] / "recordings" / "firewall"
 
-ONE = FilterIntent(rules=(Rule(chain=Chain.INPUT, input_interface="fbppp0", verdict=Drop(), why="no"),))
+ONE = FilterIntent(rules=(Rule(chain=Chain.INPUT, input_interface="fbcell0", verdict=Drop(), why="no"),))
 
 
 def recording(name):
@@ -187,7 +187,7 @@ RULES = st.builds(
     family=st.sampled_from([4, 6]),
     verdict=VERDICTS,
     why=st.text("abc 12:/()", min_size=1).map(str.strip),
-    input_interface=st.none() | st.just("fbppp0"),
+    input_interface=st.none() | st.just("fbcell0"),
     output_interface=st.none() | st.just("eth0"),
     source=st.none() | st.ip_addresses(v=4).map(IPv4Network) | st.ip_addresses(v=6).map(IPv6Network),
     destination=st.none() | st.just(IPv4Network("10.0.0.0/8")),

@@ -1,7 +1,7 @@
 """Rules in the words of iptables: matches, targets and their options, as plain dictionaries.
 
 One dictionary is one rule of one address family, in the shape that python-iptables gives and takes
-(``iptc.easy``): ``{"in-interface": "fbppp0", "tcp": {"dport": "9000"}, "target": "RETURN"}``.  Everything
+(``iptc.easy``): ``{"in-interface": "fbcell0", "tcp": {"dport": "9000"}, "target": "RETURN"}``.  Everything
 here is pure; :mod:`.iptables` carries the dictionaries to the kernel and back.  For the options see
 iptables-extensions(8).
 """

@@ -12,7 +12,7 @@ import pytest
 HOOK = Path(__file__).parents[3] / "etc" / "ppp" / "ppp-hook"
 TOLD_BY_PPPD = {
     "PPPD_PID": "4711",
-    "IFNAME": "fbppp0",
+    "IFNAME": "fbcell0",
     "IPLOCAL": "100.64.7.2",
     "IPREMOTE": "10.64.64.64",
     "DNS1": "192.0.2.53",
@@ -37,7 +37,7 @@ class Ear:
 
     def run(self, environment: dict[str, str], local: str, remote: str) -> int:
         """Run the hook as pppd does; by the time that it ends, the datagram is here."""
-        words = ["sh", str(self._hook), "fbppp0", "/dev/ttyUSB2", "460800", local, remote, "failberry"]
+        words = ["sh", str(self._hook), "fbcell0", "/dev/ttyUSB2", "460800", local, remote, "failberry"]
         done = subprocess.run(
             words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=False
         )
@@ -66,7 +66,7 @@ def test_ip_up_tells_addresses_and_name_servers(ear: Ear) -> None:
     assert ear.heard() == {
         "EVENT": "ip-up",
         "PPPD_PID": "4711",
-        "IFNAME": "fbppp0",
+        "IFNAME": "fbcell0",
         "IPLOCAL": "100.64.7.2",
         "IPREMOTE": "10.64.64.64",
         "DNS1": "192.0.2.53",

@@ -16,7 +16,7 @@ PLACES = Places(hook=Path("/usr/lib/failberry/ppp-hook"), secrets=Path("/run/fai
 COMMON = """\
 /dev/ttyUSB2 460800 nodetach nolock noauth nodefaultroute noipdefault ipcp-accept-local \
 ipcp-accept-remote noremoteip usepeerdns novj novjccomp noccp nobsdcomp nodeflate nopredictor1 \
-modem crtscts nopersist maxfail 1 child-timeout 5 hide-password ifname fbppp0 linkname failberry \
+modem crtscts nopersist maxfail 1 child-timeout 5 hide-password ifname fbcell0 linkname failberry \
 ipparam failberry ip-up-script /usr/lib/failberry/ppp-hook ip-down-script /usr/bin/true \
 logfd 9 lcp-echo-interval 15 lcp-echo-failure 4"""
 
