@@ -141,14 +141,8 @@ def probe_targets(value: tuple[str, ...]) -> str | None:
         try:
             address = ip_address(each)
         except ValueError:
-            return f'{shown(each)} is not an IP address; write one that answers pings, as "1.1.1.1"'
             return f"{shown(each)} is not an IP address; write one that answers pings"
-            (not address.is_global and not address.is_private)
-            or address.is_multicast
-            or address.is_unspecified
-        ):
-            return f"{shown(each)} is not the address of a host; write one that answers pings"
-        if address.is_loopback or address.is_link_local:
+        if address.is_multicast or address.is_unspecified or address.is_loopback or address.is_link_local:
             return f"{shown(each)} is never beyond a line; write an address on the Internet"
     return None
 
