@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from failberry.config import Mode
+from failberry.core.causes import Fault
 from failberry.core.modem_state import ModemState
 from failberry.core.snapshot import (
     KernelState,
@@ -12,9 +13,11 @@ from failberry.core.snapshot import (
     ModemView,
     Notice,
     Reachability,
+    RecoveryView,
     Role,
     SignalView,
     Snapshot,
+    SupplyView,
     UplinkName,
 )
 
@@ -72,10 +75,16 @@ MODEM = ModemView(
     dials=3,
     sessions=3,
     failures=0,
+    fault=None,
 )
 NO_SIGNAL = SignalView()
 ROUTES = KernelView(state=KernelState.OK, problem=None)
 FIREWALL = KernelView(state=KernelState.OK, problem=None, backend="nftables")
+
+NO_RECOVERY = RecoveryView(rung=None, next=None, next_in=None, held_back="", switches_power=None, steps=())
+GOOD_SUPPLY = SupplyView(
+    good=True, reason="", under_voltage=False, under_voltage_before=False, over_current=0, disconnects=0
+)
 
 ALL_WELL = Snapshot(
     failberry="0.1.0",
@@ -87,6 +96,8 @@ ALL_WELL = Snapshot(
     wired=WIRED,
     cellular=CELLULAR,
     modem=MODEM,
+    recovery=NO_RECOVERY,
+    supply=GOOD_SUPPLY,
     routes=ROUTES,
     firewall=FIREWALL,
     warnings=(),
@@ -152,6 +163,7 @@ WAITING = mobile_down(
         next_in=505.0,
         failures=4,
         dials=7,
+        fault=Fault.REFUSED,
     ),
 )
 
@@ -173,6 +185,7 @@ PIN_REFUSED = mobile_down(
         sessions=0,
         dials=0,
         failures=1,
+        fault=Fault.SIM,
     ),
 )
 
@@ -209,6 +222,7 @@ NO_MODEM = mobile_down(
         signal=NO_SIGNAL,
         dials=0,
         sessions=0,
+        fault=Fault.ABSENT,
     ),
 )
 
