@@ -9,11 +9,14 @@ virtual machine and be started there as ``python3 -m modemsim``.
 """
 
 from .model import (
+    REMEDIES,
     Appear,
     Faults,
     Network,
     Output,
     PppBytes,
+    Reach,
+    Shows,
     Sim,
     StartPpp,
     StopPpp,
@@ -25,13 +28,16 @@ from .profiles import PROFILES, Profile, Role
 
 __all__ = [
     "PROFILES",
+    "REMEDIES",
     "Appear",
     "Faults",
     "Network",
     "Output",
     "PppBytes",
     "Profile",
+    "Reach",
     "Role",
+    "Shows",
     "Sim",
     "SimModem",
     "StartPpp",

@@ -108,6 +108,16 @@ def active_contexts(modem: "SimModem") -> set[int]:
     return {port.cid for port in modem.ports if port.cid is not None}
 
 
+def held(modem: "SimModem", port: Port) -> bool:
+    """Whether the port is in data mode by a hang that takes more than a hang-up to end."""
+    faults = modem.faults
+    return (
+        faults.stuck_in_data_mode
+        and faults.heals_by not in ("", "hang_up")
+        and port.mode in (Mode.DATA, Mode.STUCK)
+    )
+
+
 def drop(modem: "SimModem", port: Port, now: float, *, text: str = "NO CARRIER") -> None:
     """End at once whatever the port is in; say ``text`` where there was something to end."""
     if port.mode is Mode.COMMAND and port.cid is None:
@@ -116,7 +126,10 @@ def drop(modem: "SimModem", port: Port, now: float, *, text: str = "NO CARRIER")
         modem.note(now, f"port {port.number}: session dropped")
         modem.put(StopPpp(port=port.number, graceful=False))
     port.cid = None
-    modem.command_mode(port, text)
+    if held(modem, port):
+        port.mode = Mode.STUCK
+    else:
+        modem.command_mode(port, text)
 
 
 def drop_all(modem: "SimModem", now: float, *, cid: int | None = None) -> None:

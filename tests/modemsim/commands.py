@@ -2,9 +2,10 @@
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
-from . import calls, radio
+from . import calls, power, radio
 from .profiles import COMMON
 from .reply import Reply
 from .syntax import Command
@@ -70,6 +71,7 @@ def dial(modem: "SimModem", port: "Port", command: Command, now: float) -> Reply
 
 def hang_up(modem: "SimModem", port: "Port", command: Command, now: float) -> Reply:
     calls.drop(modem, port, now, text="")
+    power.heal(modem, "hang_up", now)
     return OK
 
 
@@ -101,14 +103,23 @@ def cfun(modem: "SimModem", port: "Port", command: Command, now: float) -> Reply
         if command.number() not in (0, 1, 4):
             return Reply(cme=SYNTAX_ERROR)
         if command.number(1) == 1:
-            return Reply(then=lambda when: modem.reboot(when, off_for=1.0))
+            return _restart(modem)
         level = command.number() or 0
         if level != 1:
             calls.drop_all(modem, now)
         elif modem.functionality != 1:
             radio.start_search(modem, now)
+            power.heal(modem, "radio", now)
         modem.functionality = level
     return OK
+
+
+def restart(modem: "SimModem", port: "Port", command: Command, now: float) -> Reply:
+    return _restart(modem) if command.key == modem.profile.restart else ERROR
+
+
+def _restart(modem: "SimModem") -> Reply:
+    return Reply(then=partial(power.reboot, modem)) if modem.faults.reboots_by_at else OK
 
 
 def _puk(modem: "SimModem", puk: str, pin: str) -> Reply:
@@ -206,6 +217,7 @@ def cgatt(modem: "SimModem", port: "Port", command: Command, now: float) -> Repl
         modem.attached = command.number() == 1
         if not modem.attached:
             calls.drop_all(modem, now)
+            power.heal(modem, "hang_up", now)
         elif not radio.registered(modem, now, packet=True):
             return Reply(cme=30)
     return OK
@@ -240,6 +252,7 @@ def cgact(modem: "SimModem", port: "Port", command: Command, now: float) -> Repl
         return line(rows) if rows else OK
     if command.op == "=" and command.number() == 0:
         calls.drop_all(modem, now, cid=command.number(1))
+        power.heal(modem, "hang_up", now)
     return OK
 
 
@@ -267,6 +280,7 @@ COMMANDS: dict[str, Handler] = {
     "+CMEE": cmee, "+CFUN": cfun, "+CPIN": cpin, "+CLCK": clck, "+CREG": registration,
     "+CGREG": registration, "+CEREG": registration, "+COPS": cops, "+CGATT": cgatt,
     "+CGDCONT": cgdcont, "+CGACT": cgact, "+CGPADDR": cgpaddr, "+CEER": ceer, "+CGDATA": cgdata,
+    "^RESET": restart,
 }  # fmt: skip
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import radio
-from .model import Appear
 
 if TYPE_CHECKING:
     from .loop import Loop
@@ -83,7 +82,7 @@ def _get(loop: "Loop") -> dict[str, Any]:
         "state": {
             "profile": modem.profile.name,
             "powered": modem.powered,
-            "vanished": loop.vanished,
+            "shows": modem.shows,
             "sim_status": radio.sim_status(modem, now),
             "registration": radio.registration(modem, now),
             "contexts": modem.contexts,
@@ -130,14 +129,22 @@ def _power_off(loop: "Loop") -> dict[str, Any]:
 
 
 def _power_on(loop: "Loop") -> dict[str, Any]:
-    if loop.vanished:
-        loop.perform([Appear()])
     loop.perform(loop.modem.power_on(time.monotonic()))
     return {}
 
 
 def _hang_up(loop: "Loop", *, graceful: bool = False) -> dict[str, Any]:
     loop.perform(loop.modem.hang_up(time.monotonic(), graceful=bool(graceful)))
+    return {}
+
+
+def _usb_reset(loop: "Loop") -> dict[str, Any]:
+    loop.perform(loop.modem.usb_reset(time.monotonic()))
+    return {}
+
+
+def _switch_mode(loop: "Loop") -> dict[str, Any]:
+    loop.perform(loop.modem.switch_mode(time.monotonic()))
     return {}
 
 
@@ -169,6 +176,8 @@ OPERATIONS: dict[str, Operation] = {
     "power_cycle": _power_cycle,
     "power_off": _power_off,
     "power_on": _power_on,
+    "usb_reset": _usb_reset,
+    "switch_mode": _switch_mode,
     "hang_up": _hang_up,
     "urc": _urc,
     "stick": _stick,

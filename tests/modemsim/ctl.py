@@ -3,7 +3,7 @@
     python3 -m tests.modemsim.ctl --control PATH get [state|counters|log|history]
     python3 -m tests.modemsim.ctl --control PATH set registration=roaming silent=true apns=direct,internet
     python3 -m tests.modemsim.ctl --control PATH power_cycle off_for=3
-    python3 -m tests.modemsim.ctl --control PATH power_off | power_on | clear
+    python3 -m tests.modemsim.ctl --control PATH power_off | power_on | usb_reset | switch_mode | clear
     python3 -m tests.modemsim.ctl --control PATH hang_up graceful=true
     python3 -m tests.modemsim.ctl --control PATH urc text='+ZUSIMR:2'
     python3 -m tests.modemsim.ctl --control PATH stick port=2

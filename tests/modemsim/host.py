@@ -8,7 +8,10 @@ from .profiles import Role
 
 
 class Host:
-    """Talks to one port of a modem that is powered on at once. ``deeds`` collects all output but bytes."""
+    """Talks to one port of a modem that is powered on at once.
+
+    ``deeds`` collects all output since then but bytes.
+    """
 
     def __init__(self, modem: SimModem, *, port: int | None = None) -> None:
         self.modem = modem
@@ -16,6 +19,7 @@ class Host:
         self.now = 0.0
         self.deeds: list[Output] = []
         self.take(modem.power_on(self.now))
+        self.deeds.clear()
 
     def take(self, outputs: Iterable[Output]) -> bytes:
         """Return the bytes for this port, and keep the deeds."""

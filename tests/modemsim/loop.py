@@ -179,8 +179,9 @@ class Loop:
             match words:
                 case ["power", "on"] if not self.modem.powered and not self.vanished:
                     self.perform(self.modem.power_on(now))
-                case ["power", "off"] if self.modem.powered:
-                    self.perform(self.modem.power_off(now))
+                case ["power", "off"] if self.modem.powered and not self.vanished:
+                    outputs = self.modem.power_off(now)
+                    self.perform(each for each in outputs if not isinstance(each, Vanish))
                 case ["dtr", port, level] if int(port) < len(self.wires):
                     self.perform(self.modem.dtr(int(port), up=level == "1", now=now))
 

@@ -8,6 +8,7 @@ import dataclasses
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from .profiles import STAT, TECHNOLOGIES
@@ -15,6 +16,10 @@ from .profiles import STAT, TECHNOLOGIES
 REFUSALS = ("no_carrier", "cme")
 DROPS = ("", "cr", "crlf", "lf")
 EXITS = ("dtr", "plus", "hdlc")
+# What ends a hang, gentlest first; each does what those before it do. "hang_up": a DTR drop, ATH, +CGACT=0 or
+# +CGATT=0; "radio": +CFUN=4 or 0, and then 1; "reboot": +CFUN=1,1 or the maker's own word; "usb_reset": the
+# host resets the device; "power": its power is cut.
+REMEDIES = ("hang_up", "radio", "reboot", "usb_reset", "power")
 
 
 def _choose(name: str, values: Iterable[str], choices: Iterable[str]) -> None:
@@ -81,13 +86,32 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """What goes wrong. Every field's default means that nothing does."""
+    """What goes wrong. Every field's default means that nothing does.
 
+    ``heals_by`` names the gentlest of REMEDIES that ends what hangs: ``silent``, ``silent_ports``,
+    ``no_data``, ``garbage``, ``garbage_only``, ``stuck_in_data_mode`` and ``dial_result`` are then back at
+    their defaults, and so is ``heals_by`` itself. A gentler one does nothing, though it looks as if it did.
+    Empty: until changed. What a hang keeps from being heard cannot heal it: a modem silent on every port obeys no AT
+    command, so that only DTR, a USB reset and power reach it.
+    """
+
+    heals_by: str = ""
+    # Seconds from power-on, reboot, USB reset or mode switch until the device is on the bus (Appear).
+    enumerates_after: float = 0.0
+    # After each start of the firmware the stick shows a CD-ROM, and is a modem only once it was switched.
+    cd_rom: bool = False
+    # Whether +CFUN=1,1 and the maker's own word are obeyed; if not, they are answered with OK nevertheless.
+    reboots_by_at: bool = True
+    # Sessions come up and LCP is answered, but the network forwards nothing; when it is capped, the carrier's
+    # own name servers answer nevertheless, and no remedy changes that. What passes is SimModem.reach.
+    no_data: bool = False
+    capped: bool = False
     # The firmware hangs: nothing is read, nothing is answered, an open session passes no bytes.
     silent: bool = False
     silent_ports: tuple[int, ...] = ()
     slow: float = 0.0  # seconds before every answer
     garbage: int = 0  # random bytes before every answer
+    garbage_only: bool = False  # … and no answer behind them
     leading_nuls: int = 0  # NUL bytes before every answer
     # Framing of answers: "cr" loses the leading CR, "crlf" the leading CRLF, "lf" the trailing LF.
     drop_crlf: str = ""
@@ -116,6 +140,7 @@ class Faults:
     no_peer_address: bool = False  # the stick names no address of its own in IPCP
 
     def __post_init__(self) -> None:
+        _choose("heals_by", [self.heals_by], ["", *REMEDIES])
         _choose("drop_crlf", [self.drop_crlf], DROPS)
         _choose("data_mode_exits", self.data_mode_exits, EXITS)
 
@@ -160,6 +185,22 @@ class StopPpp:
     graceful: bool
 
 
+class Shows(StrEnum):
+    """What the stick shows of itself on the USB bus."""
+
+    NOTHING = "nothing"
+    MODEM = "modem"
+    CD_ROM = "cd_rom"
+
+
+class Reach(StrEnum):
+    """How far the packets of a session get."""
+
+    EVERYWHERE = "everywhere"
+    CARRIER = "carrier"  # to the carrier's name servers
+    NOWHERE = "nowhere"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vanish:
     """The device leaves the USB bus."""
@@ -167,7 +208,9 @@ class Vanish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appear:
-    """The device is on the USB bus again and has just booted."""
+    """The device is on the USB bus: MODEM with its ports, or CD_ROM with none."""
+
+    shows: Shows = Shows.MODEM
 
 
 Output = Write | StartPpp | PppBytes | StopPpp | Vanish | Appear

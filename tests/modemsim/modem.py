@@ -11,25 +11,24 @@ from collections.abc import Callable
 from functools import partial
 from itertools import count
 
-from . import calls, radio
+from . import calls, power, radio
 from .commands import execute
 from .facts import facts
 from .model import (
-    Appear,
     Faults,
     Happening,
     Network,
     Output,
     PppBytes,
+    Reach,
     Received,
+    Shows,
     Sim,
-    StopPpp,
-    Vanish,
     Write,
     replace_fields,
 )
 from .port import Mode, Port
-from .profiles import PROFILES, Flood, Profile, Role
+from .profiles import PROFILES, Profile, Role
 from .reply import Reply
 from .syntax import MAX_LINE, RESULT_CODES, body_of, frame, parse
 
@@ -68,10 +67,12 @@ class SimModem:
         self._random = random.Random(seed)  # noqa: S311  garbage, not a secret
         self._order = count()
         self._out: list[Output] = []
-        self._off()
-
-    def _off(self) -> None:
         self.powered = False
+        self.shows = Shows.NOTHING
+        self.forget()
+
+    def forget(self) -> None:
+        """The firmware stops, or starts: all that is not kept without power is as delivered."""
         self.ports = [Port(number=number, role=role) for number, role in enumerate(self.profile.roles)]
         self.pin_entered = False
         self.functionality = 1
@@ -83,13 +84,25 @@ class SimModem:
         self.booted_at = self.found_at = 0.0
         self.last_stat = (0, 0)
 
+    @property
+    def reach(self) -> Reach:
+        """How far the packets of a session get."""
+        if self.faults.no_data:
+            return Reach.NOWHERE
+        return Reach.CARRIER if self.faults.capped else Reach.EVERYWHERE
+
+    @property
+    def runs(self) -> bool:
+        """Whether the firmware runs as a modem."""
+        return self.shows is Shows.MODEM
+
     # --- inputs
 
     def receive(self, port: int, data: bytes, now: float) -> list[Output]:
         """Bytes from the host."""
         self._advance(now)
         target = self.ports[port]
-        if self.powered and target.role is not Role.MUTE and not self._is_silent(target):
+        if self.runs and target.role is not Role.MUTE and not self._is_silent(target):
             self._take(target, data, now)
         return self._drain(now)
 
@@ -126,30 +139,44 @@ class SimModem:
         """The host moved DTR: a drop does what &D said (V.250 6.2.8)."""
         self._advance(now)
         target = self.ports[port]
-        in_call = target.mode is not Mode.COMMAND or target.cid is not None
-        if not up and in_call and target.dtr_action and "dtr" in self.faults.data_mode_exits:
-            if target.dtr_action == 1 and target.mode is Mode.DATA:
+        if not up and self.runs and target.dtr_action and "dtr" in self.faults.data_mode_exits:
+            if target.dtr_action == 1 and target.mode is Mode.DATA and not calls.held(self, target):
                 self.command_mode(target, "OK")
             else:
                 calls.drop(self, target, now)
+                if target.role is Role.MODEM:
+                    power.heal(self, "hang_up", now)
         return self._drain(now)
 
     def power_off(self, now: float) -> list[Output]:
         """Power is gone. Tries left and contexts stay, all else is forgotten."""
         self._advance(now)
-        self._cut(now)
+        power.cut(self, now)
         return self._drain(now)
 
     def power_on(self, now: float) -> list[Output]:
-        """The firmware boots: the SIM is locked again, echo is on again."""
+        """The firmware boots: the SIM is locked again, echo is on again. Appear follows when it is there."""
         self._advance(now)
-        self._boot(now)
+        power.start(self, now)
         return self._drain(now)
 
-    def power_cycle(self, now: float, *, off_for: float = 2.0) -> list[Output]:
-        """Leave the bus; Appear and boot by itself after ``off_for`` seconds."""
+    def power_cycle(self, now: float, *, off_for: float) -> list[Output]:
+        """Lose power, and have it again by itself after ``off_for`` seconds."""
         self._advance(now)
-        self.reboot(now, off_for=off_for)
+        power.cut(self, now)
+        self.at(now + off_for, partial(power.start, self))
+        return self._drain(now)
+
+    def usb_reset(self, now: float) -> list[Output]:
+        """The host resets the device: sessions end, its ports come anew, the firmware runs on."""
+        self._advance(now)
+        power.usb_reset(self, now)
+        return self._drain(now)
+
+    def switch_mode(self, now: float) -> list[Output]:
+        """The host sent what turns the CD-ROM into the modem; no other state minds."""
+        self._advance(now)
+        power.switch_mode(self, now)
         return self._drain(now)
 
     def hang_up(self, now: float, *, graceful: bool = False) -> list[Output]:
@@ -209,44 +236,6 @@ class SimModem:
     def facts(self, now: float) -> dict[str, object]:
         """The names that a profile's texts may use."""
         return facts(self, now)
-
-    # --- power
-
-    def reboot(self, now: float, *, off_for: float) -> None:
-        """As ``power_cycle``, for commands: their caller hands the output on."""
-        self._cut(now)
-        self.put(Vanish())
-
-        def appear(when: float) -> None:
-            self.put(Appear())
-            self._boot(when)
-
-        self.at(now + off_for, appear)
-
-    def _cut(self, now: float) -> None:
-        self._out += [
-            StopPpp(port=port.number, graceful=False) for port in self.ports if port.cid is not None
-        ]
-        self.note(now, "power off")
-        self._off()
-
-    def _boot(self, now: float) -> None:
-        if self.powered:
-            return
-        self._off()
-        self.powered = True
-        self.counters["boots"] += 1
-        self.note(now, "power on")
-        self.booted_at = now
-        radio.start_search(self, now + self.sim.sim_busy)
-        for flood in self.profile.floods:
-            self.at(now + flood.first, partial(self._flood, flood))
-
-    def _flood(self, flood: Flood, now: float) -> None:
-        if self.flooding:
-            if not flood.registered_only or radio.registered(self, now):
-                self.announce(flood.text.format(**self.facts(now)))
-            self.at(now + flood.every, partial(self._flood, flood))
 
     # --- bytes in
 
@@ -320,14 +309,15 @@ class SimModem:
         port.ppp += data
         del port.ppp[:-MAX_PPP]
         self.counters["ppp_bytes"] += len(data)
-        if "hdlc" in exits and HDLC_BREAK in seen:
+        held = calls.held(self, port)
+        if "hdlc" in exits and not held and HDLC_BREAK in seen:
             calls.drop(self, port, now)
             return
         if port.mode is Mode.DATA:
             self.put(PppBytes(port=port.number, data=data))
         pluses = port.pluses + len(data)
         port.pluses = pluses if not data.strip(b"+") and pluses <= 3 and (quiet or port.pluses) else 0
-        if port.pluses == 3 and "plus" in exits:
+        if port.pluses == 3 and "plus" in exits and not held:
 
             def escape(when: float) -> None:
                 if port.pluses == 3 and port.mode in (Mode.DATA, Mode.STUCK):
@@ -342,7 +332,7 @@ class SimModem:
         return self.faults.silent or port.number in self.faults.silent_ports
 
     def _write(self, port: Port, data: bytes) -> None:
-        if data and self.powered and port.role is not Role.MUTE and not self._is_silent(port):
+        if data and self.runs and port.role is not Role.MUTE and not self._is_silent(port):
             self.put(Write(port=port.number, data=data))
 
     def answer(self, port: Port, reply: Reply, *, lines: list[str] | None = None, after: bytes = b"") -> None:
@@ -352,6 +342,9 @@ class SimModem:
             return
         drop = faults.drop_crlf
         chunk = self._random.randbytes(faults.garbage) + bytes(faults.leading_nuls)
+        if faults.garbage_only:
+            self._write(port, chunk)
+            return
         if faults.urc_between:
             chunk += frame(faults.urc_between)
         chunk += b"".join(frame(text, drop=drop) for text in lines or ())

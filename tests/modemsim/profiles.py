@@ -142,6 +142,8 @@ class Profile:
     floods: tuple[Flood, ...] = ()
     # A command that ends the floods once it was answered.
     flood_stop: str = ""
+    # The maker's own word for +CFUN=1,1.
+    restart: str = ""
     # Said once at each change of registration.
     on_registration: tuple[str, ...] = ()
     # Contexts as delivered: cid, PDP type, APN.
@@ -209,6 +211,7 @@ HUAWEI_E3372S = Profile(
         Flood(text="^BOOT:27710117,0,0,0,75", first=0.4, every=10.0),
     ),
     flood_stop="^CURC=0",
+    restart="^RESET",
     on_registration=("^SRVST:{huawei_service}", "^MODE:{huawei_mode},{huawei_submode}"),
 )
 

@@ -69,7 +69,7 @@ def registration_text(modem: "SimModem", command: str, n: int, now: float) -> st
 
 def watch(modem: "SimModem", now: float) -> None:
     """Tell the host of a registration that has changed since the last call."""
-    if not modem.powered:
+    if not modem.runs:
         return
     stat = (registration(modem, now), registration(modem, now, packet=True))
     if stat == modem.last_stat:

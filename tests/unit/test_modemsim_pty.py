@@ -131,6 +131,7 @@ def test_power_dtr_and_carrier_detect_over_the_bus_of_another_program(tmp_path):
         powered(on=False)
         bus.sendall(b"usb off\npower on\n")
         powered(on=True)
+        assert lines.readline() == "plug\n"
         ask(port, "AT+CPMS?;E0")
         ask(port, "ATD*99#", b"7200000\r\n")
         assert lines.readline() == "dcd 2 1\n"
