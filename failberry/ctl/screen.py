@@ -39,6 +39,7 @@ _STATES = {
 _REGISTRATIONS = {"home": "home network", "roaming": "foreign network (roaming)"}
 _STRENGTHS = ("none", "weak", "fair", "good", "strong")
 _LABEL = 9
+SUPPLY_CURE = "use the Pi's own power supply, and a hub with one of its own between Pi and stick"
 
 
 def view(document: Any) -> Any:
@@ -85,7 +86,7 @@ def verdict(status: Snapshot) -> int:
 def screen(status: Snapshot, *, style: Style, clock: float) -> list[str]:
     """Return the whole text; ``clock`` is the time of day, in seconds since the epoch."""
     problems = _problems(status)
-    page = _Page(style=style, clock=clock)
+    page = Page(style=style, clock=clock)
     page.headline(_headline(status, problems), ("good", "attention", "bad")[verdict(status)])
     for number, problem in enumerate(problems, start=1):
         page.problem(number, problem)
@@ -93,16 +94,20 @@ def screen(status: Snapshot, *, style: Style, clock: float) -> list[str]:
     _active(page, status)
     _line(page, "Wired", status.wired)
     _line(page, "Mobile", status.cellular)
-    _modem(page, status.modem)
-    _signal(page, status.modem.signal)
-    _next(page, status.modem)
+    modem_row(page, status.modem)
+    signal_row(page, status.modem.signal)
+    if _in_trouble(status):
+        from failberry.ctl import repair  # late: it is seldom needed, and the start shall be quick
+
+        repair.trouble(page, status)
+    next_row(page, status)
     _kernel(page, status.routes, status.firewall)
     page.blank()
     page.line(f"failberryd {status.failberry}, {status.mode}, running for {duration(status.running_for)}")
     return page.lines
 
 
-class _Page:
+class Page:
     """Rows with a label each; remembers what was said, to say it once."""
 
     def __init__(self, *, style: Style, clock: float) -> None:
@@ -112,15 +117,19 @@ class _Page:
         self._said: list[str] = []
 
     def blank(self) -> None:
+        """An empty line."""
         self.lines.append("")
 
     def line(self, text: str) -> None:
+        """A paragraph over the whole width."""
         self.lines += self.style.wrap(text)
 
     def headline(self, text: str, tone: str) -> None:
+        """The first line, in a colour."""
         self.lines += [self.style.paint(line, tone) for line in self.style.wrap(text)]
 
     def problem(self, number: int, problem: Notice) -> None:
+        """What is wrong, and what to do."""
         self._said += [problem.text, problem.cure]
         self.blank()
         self.lines += self.style.wrap(sentence(problem.text), first=f"{number}. ", rest="   ")
@@ -156,13 +165,24 @@ def _problems(status: Snapshot) -> list[Notice]:
     """Whatever needs attention: the daemon's own list, and what only its other fields tell."""
     problems = list(status.warnings)
     told = [each.cure for each in problems] + [each.text for each in problems]
-    modem = status.modem
+    modem, supply = status.modem, status.supply
+    if not supply.good and not any(supply.reason in each for each in told):
+        # Before all else: what a weak supply breaks looks like a fault of the modem.
+        problems.insert(0, _notice(f"the power supply is too weak: {supply.reason}", SUPPLY_CURE))
     if modem.advice and not any(modem.advice in each for each in told):
         problems.append(_notice(f"modem: {modem.reason}", modem.advice))
     for name, kernel in (("routes", status.routes), ("firewall", status.firewall)):
         if kernel.problem and not any(kernel.problem in each for each in told):
             problems.append(_notice(f"the kernel did not take our {name}: {kernel.problem}", ""))
     return problems
+
+
+def _in_trouble(status: Snapshot) -> bool:
+    """Whether there is more to tell of the mobile line than its rows do."""
+    recovery = status.recovery
+    return (
+        status.cellular.state != "up" or bool(recovery.rung or recovery.held_back) or not status.supply.good
+    )
 
 
 def _notice(text: str, cure: str) -> Any:
@@ -180,7 +200,7 @@ def _headline(status: Snapshot, problems: list[Notice]) -> str:
     return f"{traffic} The {down[0]} is down." if down else f"All is well. {traffic}"
 
 
-def _active(page: _Page, status: Snapshot) -> None:
+def _active(page: Page, status: Snapshot) -> None:
     since = page.since(status.active_for)
     if status.active is None:
         # With both lines down, their own rows and the problems tell why.
@@ -189,7 +209,7 @@ def _active(page: _Page, status: Snapshot) -> None:
         page.row("Active", f"{_NAMES[status.active]}, {since}", f"why: {status.active_reason}")
 
 
-def _line(page: _Page, label: str, line: LineView) -> None:
+def _line(page: Page, label: str, line: LineView) -> None:
     facts = [*line.addresses]
     if line.gateway:
         facts.append(f"gateway {line.gateway}")
@@ -203,7 +223,8 @@ def _line(page: _Page, label: str, line: LineView) -> None:
     )
 
 
-def _modem(page: _Page, modem: ModemView) -> None:
+def modem_row(page: Page, modem: ModemView) -> None:
+    """Where the modem is and how it fares."""
     words = _STATES.get(modem.state)
     place = f" at USB {modem.usb_path}" if modem.usb_path else ""
     sim = f", SIM ending in {modem.sim}" if modem.sim else ""
@@ -220,7 +241,8 @@ def _modem(page: _Page, modem: ModemView) -> None:
     )
 
 
-def _signal(page: _Page, signal: SignalView) -> None:
+def signal_row(page: Page, signal: SignalView) -> None:
+    """The radio."""
     if signal.age is None:
         return
     registration = _REGISTRATIONS.get(signal.registration or "", signal.registration)
@@ -232,15 +254,20 @@ def _signal(page: _Page, signal: SignalView) -> None:
     page.row("Signal", f"{strength}{dbm}, {duration(signal.age)} ago", network)
 
 
-def _next(page: _Page, modem: ModemView) -> None:
-    if not modem.next or (modem.state == "connected" and modem.next_in is None):
-        return
-    # Rounded up: a countdown ends at nothing, not a second before.
-    countdown = f" in {duration(math.ceil(modem.next_in))}" if modem.next_in is not None else ""
-    page.row("Next", modem.next + countdown)
+def next_row(page: Page, status: Snapshot) -> None:
+    """What will be done next, and when: a step of recovery, or what the modem's own state asks for."""
+    modem, recovery = status.modem, status.recovery
+    if recovery.next is not None:
+        from failberry.ctl import repair  # late, as above
+
+        page.row("Next", repair.coming(recovery))
+    elif modem.next and (modem.state != "connected" or modem.next_in is not None):
+        # Rounded up: a countdown ends at nothing, not a second before.
+        countdown = f" in {duration(math.ceil(modem.next_in))}" if modem.next_in is not None else ""
+        page.row("Next", modem.next + countdown)
 
 
-def _kernel(page: _Page, routes: KernelView, firewall: KernelView) -> None:
+def _kernel(page: Page, routes: KernelView, firewall: KernelView) -> None:
     words = {"ok": "in place", "pending": "being set", "failed": "not as wanted"}
     backend = f" ({firewall.backend})" if firewall.backend else ""
     page.row(

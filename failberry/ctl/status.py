@@ -1,4 +1,4 @@
-"""``failberryctl status``: once, or live."""
+"""``failberryctl status``, and what shows a part of the same document: once, or live."""
 
 from __future__ import annotations
 
@@ -26,29 +26,41 @@ RECONNECT = 600.0
 _HOME, _CLEAR_LINE, _CLEAR_BELOW, _CLEAR = "\x1b[H", "\x1b[K", "\x1b[J", "\x1b[2J"
 
 
-def run(arguments: SimpleNamespace) -> int:
+class Face:
+    """One way to look at the document; this one shows all of it."""
+
+    @staticmethod
+    def text(document: Any, style: Style, clock: float) -> list[str]:
+        """For people; ``clock`` is the time of day, in seconds since the epoch."""
+        return screen(view(document), style=style, clock=clock)
+
+    @staticmethod
+    def part(document: Any) -> Any:
+        """For programs."""
+        return document
+
+    @staticmethod
+    def code(document: Any) -> int:
+        """What it means, as an exit code."""
+        return verdict(view(document))
+
+
+def run(arguments: SimpleNamespace, face: type[Face] | Any = Face) -> int:
     """Print the status; return what it means as an exit code."""
     style = Style.of(sys.stdout, os.environ)
     if arguments.watch:
         live = sys.stdout.isatty() and not arguments.json
-        return _live(arguments, style) if live else _stream(arguments, style)
+        return _live(arguments, style, face) if live else _stream(arguments, style, face)
     document = client.call(arguments.socket, "GetStatus")["status"]
     if arguments.json:
-        print(json.dumps(document, indent=2))
-    elif _understood(document):
-        print("\n".join(_text(document, style)))
-    return _code(document)
+        print(json.dumps(face.part(document), indent=2))
+    elif understood(document):
+        print("\n".join(face.text(document, style, time.time())))
+    return int(face.code(document)) if document["version"] == DOCUMENT_VERSION else ATTENTION
 
 
-def _text(document: Any, style: Style) -> list[str]:
-    return screen(view(document), style=style, clock=time.time())
-
-
-def _code(document: Any) -> int:
-    return verdict(view(document)) if document["version"] == DOCUMENT_VERSION else ATTENTION
-
-
-def _understood(document: Any) -> bool:
+def understood(document: Any) -> bool:
+    """Whether this is a document of our time; says so if it is not."""
     if document["version"] == DOCUMENT_VERSION:
         return True
     print(
@@ -60,21 +72,21 @@ def _understood(document: Any) -> bool:
     return False
 
 
-def _stream(arguments: SimpleNamespace, style: Style) -> int:
+def _stream(arguments: SimpleNamespace, style: Style, face: Any) -> int:
     """For pipes: one block, or one line of JSON, for each report of the daemon."""
     for document in client.watch(arguments.socket, tick=client.ANSWER_TIME):
         if document is None:
             continue
         if arguments.json:
-            print(json.dumps(document), flush=True)
+            print(json.dumps(face.part(document)), flush=True)
         else:
-            if not _understood(document):
+            if not understood(document):
                 return ATTENTION
-            print("\n".join([*_text(document, style), ""]), flush=True)
+            print("\n".join([*face.text(document, style, time.time()), ""]), flush=True)
     raise AssertionError("a watch ends only by an exception")
 
 
-def _live(arguments: SimpleNamespace, style: Style) -> int:
+def _live(arguments: SimpleNamespace, style: Style, face: Any) -> int:
     """For terminals: one screen, redrawn in place, that outlives a restart of the daemon."""
     give_up = None
     sys.stdout.write(_CLEAR)
@@ -85,10 +97,10 @@ def _live(arguments: SimpleNamespace, style: Style) -> int:
                 if told is not None:
                     document, heard = told, time.monotonic()
                     give_up = time.monotonic() + RECONNECT
-                    if not _understood(document):
+                    if not understood(document):
                         return ATTENTION
                 if document is not None:
-                    _draw(_text(older(document, time.monotonic() - heard), style))
+                    _draw(face.text(older(document, time.monotonic() - heard), style, time.time()))
         except client.UnreachableError as lost:
             if give_up is None or time.monotonic() > give_up:
                 raise

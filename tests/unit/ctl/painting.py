@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from failberry.control.document import encode
 from failberry.core.snapshot import Snapshot
+from failberry.ctl.modem import Modem
 from failberry.ctl.screen import screen, verdict, view
 from failberry.ctl.style import Style
 
@@ -36,3 +37,9 @@ def greenwich() -> Iterator[None]:
         if before is not None:
             os.environ["TZ"] = before
         time.tzset()
+
+
+def painted_modem(status: Snapshot) -> str:
+    """``failberryctl modem status``."""
+    with greenwich():
+        return "\n".join([*Modem.text(json.loads(json.dumps(encode(status))), Style(), CLOCK), ""])

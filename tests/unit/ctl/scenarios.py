@@ -17,9 +17,11 @@ from failberry.core.snapshot import (
     Role,
     SignalView,
     Snapshot,
+    StepView,
     SupplyView,
     UplinkName,
 )
+from failberry.core.steps import Rung
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
@@ -309,6 +311,7 @@ NO_LINE = replace(
 
 STARTING = replace(
     NO_LINE,
+    modem=replace(NO_MODEM.modem, fault=None),
     running_for=0.4,
     active_for=0.4,
     active_reason="just started",
@@ -319,7 +322,91 @@ STARTING = replace(
     warnings=(),
 )
 
+HUNG_WHY = "the modem does not answer"
+HUNG = replace(
+    mobile_down(
+        f"modem unknown: {HUNG_WHY}",
+        HANDLED,
+        down_for=9 * MINUTE,
+        modem=replace(
+            MODEM,
+            state=ModemState.UNKNOWN,
+            state_for=20.0,
+            reason=HUNG_WHY,
+            next="look for the modem on the USB bus",
+            next_in=95.2,
+            signal=NO_SIGNAL,
+            failures=3,
+            fault=Fault.HUNG,
+        ),
+    ),
+    recovery=RecoveryView(
+        rung=None,
+        next=Rung.POWER_CYCLE,
+        next_in=95.2,
+        held_back="",
+        switches_power=None,
+        steps=(
+            StepView(
+                rung=Rung.USB_RESET,
+                cause="hung",
+                why="three dials ended in silence",
+                result="configured anew, and silent as before",
+                age=80.0,
+            ),
+            StepView(rung=Rung.MODEM_REBOOT, cause="hung", why=HUNG_WHY, result="no answer", age=190.0),
+            StepView(rung=Rung.RADIO, cause="hung", why=HUNG_WHY, result="no answer", age=7 * MINUTE),
+            StepView(rung=Rung.HANG_UP, cause="hung", why=HUNG_WHY, result="no answer", age=8 * MINUTE),
+            StepView(rung=Rung.REDIAL, cause="no_data", why="nothing passes", result="", age=26 * HOUR),
+        ),
+    ),
+)
+"""Three gentle steps did not help, and the power cycle comes next."""
+
+POWERLESS = replace(
+    HUNG,
+    recovery=replace(
+        HUNG.recovery,
+        rung=Rung.USB_RESET,
+        next=None,
+        next_in=None,
+        held_back="the wired line works and the power was cut 3 times within an hour",
+        switches_power=False,
+        steps=(
+            StepView(rung=Rung.USB_RESET, cause="owner", why="you asked for it", result="", age=0.0),
+            StepView(
+                rung=Rung.POWER_CYCLE,
+                cause="hung",
+                why=HUNG_WHY,
+                result="1-1:2 was switched off and the stick stayed: this hub does not switch power",
+                age=4 * MINUTE,
+            ),
+        ),
+    ),
+)
+
+UNDER_VOLTAGE = "too little voltage now, and the modem left the bus 4 times in the last hour"
+BROWN_OUT = replace(
+    mobile_down(
+        "no USB modem found",
+        HANDLED,
+        down_for=2 * MINUTE,
+        modem=replace(NO_MODEM.modem, reason="no USB modem found", fault=Fault.BROWN_OUT),
+    ),
+    supply=SupplyView(
+        good=False,
+        reason=UNDER_VOLTAGE,
+        under_voltage=True,
+        under_voltage_before=True,
+        over_current=1,
+        disconnects=4,
+    ),
+)
+
 ALL = {
+    "hung": HUNG,
+    "powerless": POWERLESS,
+    "brown-out": BROWN_OUT,
     "all well": ALL_WELL,
     "router, all well": ROUTER_ALL_WELL,
     "dialling": DIALLING,

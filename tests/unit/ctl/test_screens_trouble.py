@@ -56,6 +56,7 @@ Modem    unknown (waiting), since 07:58 (1 min 35 s)
          failed 4 times in a row
 Signal   ▂▄▆· good, -71 dBm, 12 s ago
          Example Mobile, HSPA, home network
+Fault    refused: the network says no: APN, password, contract or roaming
 Next     dial again in 8 min 25 s
 Kernel   routes in place, firewall in place (nftables)
 
@@ -85,6 +86,7 @@ Modem    failed (it needs you), since 07:57 (2 min 50 s)
          ZTE,Incorporated MF180 at USB 1-1.3, SIM ending in 4821
          dials on /dev/ttyUSB2, status on /dev/ttyUSB1, chosen by table
          2 PIN attempts left
+Fault    sim: the SIM is missing, locked or failing
 Kernel   routes in place, firewall in place (nftables)
 
 failberryd 0.1.0, standby-gateway, running for 3 days 4 h
@@ -112,6 +114,7 @@ Mobile   down, for 40 s
 Modem    failed (it needs you), for 38 s
          ZTE,Incorporated MF180 at USB 1-1.3
          dials on /dev/ttyUSB2, status on /dev/ttyUSB1, chosen by table
+Fault    sim: the SIM is missing, locked or failing
 Kernel   routes in place, firewall in place (nftables)
 
 failberryd 0.1.0, standby-gateway, running for 3 days 4 h
@@ -137,6 +140,7 @@ Wired    up, since 12 Jan 04:00 (3 days 4 h): eth0 has link, address and gateway
          the router
 Mobile   down, since 07:48 (12 min)
 Modem    unknown (waiting), since 07:48 (12 min)
+Fault    absent: not on the USB bus, and never was since the daemon looks
 Next     look for the modem on the USB bus in 8 s
 Kernel   routes in place, firewall in place (nftables)
 
@@ -193,6 +197,7 @@ Active   no line, for 48 s
 Wired    down, for 48 s
 Mobile   down, since 07:48 (12 min)
 Modem    unknown (waiting), since 07:48 (12 min)
+Fault    absent: not on the USB bus, and never was since the daemon looks
 Next     look for the modem on the USB bus in 8 s
 Kernel   routes in place, firewall in place (nftables)
 
