@@ -42,6 +42,8 @@ class Quirk:
     """Ways to ask for the SIM card's number, best first."""
     technology: Command[str] | None = None
     """Finer than what ``AT+COPS?`` tells."""
+    reboot: Command[None] = commands.set_function(1, reset=True)
+    """Has the firmware start anew; the stick leaves the bus and comes back."""
     noise: tuple[str, ...] = ()
     """Starts of unsolicited lines that say nothing of use."""
 
@@ -141,6 +143,7 @@ _QUIRKS: Final = (
         pin_tries=commands.QUERY_HUAWEI_PIN_TRIES,
         iccid=(commands.QUERY_HUAWEI_ICCID, commands.READ_ICCID, commands.QUERY_CCID),
         technology=commands.QUERY_HUAWEI_TECHNOLOGY,
+        reboot=commands.raw("AT^RESET"),
         noise=(
             "^RSSI:",
             "^RSSILVL:",

@@ -117,7 +117,7 @@ class Appliance:
         if cellular.usable != self.cellular.usable:
             self.cellular_since = now
         self.wired, self.cellular = wired, cellular
-        actions = self._choose(now)
+        actions = self.modem.other_line(works=wired.usable, now=now) + self._choose(now)
         usable = session if cellular.usable else None
         self.routes.want(route_intent(self.config, self.facts, usable, self.choice.active), now)
         self.filter.want(filter_intent(self.config, self.facts), now)

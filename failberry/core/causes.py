@@ -177,6 +177,8 @@ def _speaks_of_apn(text: str) -> bool:
     return any(word in lowered for word in ("apn", "access point", "authentication", "not subscribed"))
 
 
+_NO_ECHO = 15
+
 # pppd(8), EXIT STATUS.
 _EXITS: dict[int, tuple[Remedy, str, str]] = {
     0: (Remedy.ENDED, "the network ended the session", ""),
@@ -235,4 +237,5 @@ def cause_of_exit(exit_code: int | None, *, port_gone: bool, evidence: str) -> C
         else:
             return Cause(remedy=Remedy.ENDED, why="pppd was killed or died", evidence=evidence)
     remedy, why, advice = _EXITS.get(exit_code, (Remedy.MODEM, f"pppd ended with status {exit_code}", ""))
-    return Cause(remedy=remedy, why=why, advice=advice, evidence=evidence)
+    named = Fault.HUNG if exit_code == _NO_ECHO else None
+    return Cause(remedy=remedy, why=why, named=named, advice=advice, evidence=evidence)

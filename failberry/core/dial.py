@@ -11,13 +11,12 @@ from failberry.core.actions import (
     LocateModem,
     OpenPorts,
     PulseDtr,
-    ReleaseDialPort,
     SendBytes,
     StartSession,
     StopSession,
 )
 from failberry.core.ask import Dialog, query, send
-from failberry.core.causes import Cause, Remedy, cause_of_dial, cause_of_result
+from failberry.core.causes import Cause, Fault, Remedy, cause_of_dial, cause_of_result
 from failberry.core.dialogue import Wait
 from failberry.core.events import (
     CommandAnswered,
@@ -28,16 +27,23 @@ from failberry.core.events import (
     SessionUp,
     UsbChanged,
 )
-from failberry.core.facts import ModemHardware, PortRole, Session
-from failberry.core.modem_known import Desk, Failed, Known, Next, Outcome
+from failberry.core.facts import ModemHardware, PortRole, Session, Sighting
+from failberry.core.heal import heal, tell_result
+from failberry.core.modem_known import Desk, Failed, Known, Next, Outcome, Plan
 from failberry.core.modem_state import ModemState
-from failberry.core.recovery import GOOD_SESSION
 from failberry.core.unlock import sim_outcome
 
 RESCAN = 10.0
 """Seconds between two looks at the bus while no modem is there; a plug event ends the wait."""
 SETTLE = 1.0
 """Seconds after a plug event before looking: the ports of one stick appear one after the other."""
+RETURN_PATIENCE = 20.0
+"""Seconds that a modem may be off the bus before it is missed: it may be starting anew by itself."""
+ENUMERATION = 60.0
+"""The same after a reset, and when this machine has just started: sticks boot slowly, some in two steps."""
+CD_ROM_PATIENCE = 20.0
+"""Seconds for whoever else switches modes: udev calls ``usb_modeswitch``, unless it came too early."""
+BARE_PATIENCE = 30.0
 ADDRESS_TIMEOUT = 60.0
 """Seconds from CONNECT to an address: LCP gives up after 30 (10 requests, 3 s apart), IPCP likewise."""
 GUARD_TIME = 1.1
@@ -49,23 +55,26 @@ HDLC_PROBE = bytes.fromhex("7e0078f07e")
 
 
 def locate(desk: Desk) -> Dialog[Outcome]:
-    """Wait until it is time to dial, find the modem, open its ports."""
+    """Wait until it is time to dial, take the step that is due, find the modem, open its ports."""
+    while desk.closed:
+        yield from tell_result(desk.closed.pop(0))
     if desk.retry_at is not None:
         # A stick that has just been plugged in need not wait for the backoff of the one before.
         woken = yield Wait(seconds=desk.retry_at - desk.now, until=(UsbChanged,))
         if woken is not None:
             yield Wait(seconds=SETTLE)
         desk.retry_at = None
-    while True:
-        hardware, problem = yield from _find()
-        if hardware is not None:
-            break
-        desk.known = Known(missing=problem)
-        desk.next_step = "look at the USB bus again"
-        desk.retry_at = desk.now + RESCAN
-        if (yield Wait(seconds=RESCAN, until=(UsbChanged,))) is not None:
-            yield Wait(seconds=SETTLE)
-    desk.retry_at = None
+    plan, desk.plan = desk.plan, None
+    patience = RETURN_PATIENCE if desk.met else ENUMERATION
+    if plan is not None and not (yield from _came_back(desk, plan)):
+        desk.healing = True
+        yield from heal(desk, plan)
+        desk.healing = False
+        patience = ENUMERATION
+    found = yield from _await_modem(desk, patience)
+    if isinstance(found, Failed):
+        return found
+    hardware = found
     _meet(desk, hardware)
     opened = yield OpenPorts(hardware=hardware)
     if isinstance(opened, PortsOpened) and opened.problem is None:
@@ -79,9 +88,55 @@ def locate(desk: Desk) -> Dialog[Outcome]:
     )
 
 
+def _came_back(desk: Desk, plan: Plan) -> Dialog[bool]:
+    """Whether a modem that was missing, for which this step was meant, is there again by itself."""
+    if plan.cause not in (Fault.CRASHED, Fault.ABSENT, Fault.NOT_SWITCHED):
+        return False
+    return (yield from _find(desk)).hardware is not None
+
+
+def _await_modem(desk: Desk, patience: float) -> Dialog[ModemHardware | Failed]:
+    """Look at the bus until the modem is there, or until its absence is a fault that has a remedy."""
+    since = desk.now
+    while True:
+        located = yield from _find(desk)
+        if located.hardware is not None:
+            desk.retry_at = None
+            return located.hardware
+        desk.known = Known(missing=located.problem)
+        cause = _absence(desk, located, patience)
+        if cause is not None and desk.now >= since + cause[0]:
+            desk.retry_at = None
+            return Failed(cause=cause[1])
+        rest = RESCAN if cause is None else min(RESCAN, since + cause[0] - desk.now)
+        desk.next_step = "look at the USB bus again"
+        desk.retry_at = desk.now + rest
+        if (yield Wait(seconds=rest, until=(UsbChanged,))) is not None:
+            yield Wait(seconds=SETTLE)
+
+
+def _absence(desk: Desk, located: ModemLocated, patience: float) -> tuple[float, Cause] | None:
+    """Name the fault of a modem that is not there, and the seconds after which it is one; ``None``: never."""
+    why = located.problem
+    match located.sighting:
+        case Sighting.CD_ROM:
+            named, patience = Fault.NOT_SWITCHED, CD_ROM_PATIENCE
+            advice = ""
+        case Sighting.BARE:
+            named, patience = Fault.MISBEHAVES, max(patience, BARE_PATIENCE)
+            advice = ""
+        case Sighting.NOTHING if desk.config.modem.usb_path or desk.last_usb_path:
+            named = Fault.CRASHED if desk.met else Fault.ABSENT
+            advice = "plug the modem in; if it is, look at its power supply"
+        case _:
+            # Nothing was ever seen, or a person has to choose: there is nothing to reset.
+            return None
+    return patience, Cause(remedy=Remedy.DEVICE, named=named, why=why, advice=advice)
+
+
 def adopt(desk: Desk, session: Session) -> Dialog[Outcome]:
     """Take over a session that outlived the daemon; only the second port is opened."""
-    hardware, _ = yield from _find()
+    hardware = (yield from _find(desk)).hardware
     if hardware is not None:
         _meet(desk, hardware)
         opened = yield OpenPorts(hardware=hardware, dial=False)
@@ -91,14 +146,18 @@ def adopt(desk: Desk, session: Session) -> Dialog[Outcome]:
     return Next(state=ModemState.CONNECTED, why=f"adopted the running session on {session.interface}")
 
 
-def _find() -> Dialog[tuple[ModemHardware | None, str]]:
+def _find(desk: Desk) -> Dialog[ModemLocated]:
     located = yield LocateModem()
     assert isinstance(located, ModemLocated)  # noqa: S101  (each deed has exactly this answer)
-    return located.hardware, located.problem
+    desk.on_bus = located.sighting is not Sighting.NOTHING or located.hardware is not None
+    desk.stray = located.stray
+    return located
 
 
 def _meet(desk: Desk, hardware: ModemHardware) -> None:
     """Forget the modem before, unless this is the same one."""
+    desk.met = True
+    desk.last_usb_path = hardware.usb_path
     known = desk.known
     if known.hardware is None or (known.hardware.usb_path, known.hardware.product_id) != (
         hardware.usb_path,
@@ -113,14 +172,9 @@ def _meet(desk: Desk, hardware: ModemHardware) -> None:
 
 def initialize(desk: Desk) -> Dialog[Outcome]:
     """Bring the modem to a known state and ask for the SIM (the order matters: profiles come first)."""
+    desk.known.answers = True
     if not (yield from _answers(desk)):
-        return Failed(
-            cause=Cause(
-                remedy=Remedy.MODEM,
-                why="the modem does not answer AT commands, nor does hanging up help",
-                advice="",
-            )
-        )
+        return Failed(cause=(yield from _silence(desk)))
     # ATZ stands alone because V.250 lets a modem ignore what follows it on the line.
     yield from send(commands.RESET)
     verbose = yield from send(commands.ECHO_OFF_VERBOSE)
@@ -151,6 +205,21 @@ def _answers(desk: Desk) -> Dialog[bool]:
         return True
     yield SendBytes(port=PortRole.DIAL, payload=HDLC_PROBE, silence=0.5)
     return (yield from at())
+
+
+def _silence(desk: Desk) -> Dialog[Cause]:
+    """Name the silence of the dial port: the other port knows whether it is the whole modem's."""
+    hardware = desk.known.hardware
+    if hardware is not None and hardware.status_tty is not None:
+        # The poll may be talking there; twice, because its own answer may be on the way.
+        for _ in range(2):
+            answer = yield from send(replace(commands.ATTENTION, timeout=PROBE), PortRole.STATUS)
+            if answer.result is not None:
+                why = "the dial port swallows commands as if a session were up, and hanging up does not help"
+                return Cause(remedy=Remedy.MODEM, named=Fault.STUCK_IN_DATA_MODE, why=why)
+    desk.known.answers = False
+    why = "the modem is on the USB bus and does not answer, nor does hanging up help"
+    return Cause(remedy=Remedy.MODEM, named=Fault.HUNG, why=why)
 
 
 SIM_PATIENCE = 15
@@ -214,15 +283,6 @@ def _dial_refused(dialled: CommandAnswered) -> Dialog[Outcome]:
         yield from send(commands.HANG_UP)
         yield from send(commands.activate_context(commands.DIAL_CONTEXT, active=False))
     return Failed(cause=cause)
-
-
-def attend(desk: Desk) -> Dialog[Outcome]:
-    """Leave pppd to its work; a session that has lasted clears the count of failures."""
-    yield ReleaseDialPort()
-    yield Wait(seconds=GOOD_SESSION)
-    desk.failures = 0
-    yield Wait(seconds=None)
-    raise AssertionError("nothing ends this wait but another state")
 
 
 def hang_up(desk: Desk) -> Dialog[Outcome]:

@@ -8,12 +8,13 @@ failures, and reports each transition once.
 from __future__ import annotations
 
 import random
+from collections import deque
 
 from failberry.at.parse import Stat
 from failberry.config import Config, Roaming
-from failberry.core import dial, poll, search, unlock
+from failberry.core import dial, poll, search, unlock, watch
 from failberry.core.actions import Action, Report, Severity
-from failberry.core.causes import Cause, Remedy, cause_of_exit
+from failberry.core.causes import Cause, Fault, Remedy, cause_of_exit
 from failberry.core.dialogue import DeedNumbers, Dialogue, Script
 from failberry.core.events import (
     Event,
@@ -24,16 +25,22 @@ from failberry.core.events import (
     SessionEnded,
     SessionUp,
     Started,
+    StepRequested,
+    SupplyObserved,
     UrcReceived,
     UsbChanged,
 )
-from failberry.core.facts import PortRole, Session
-from failberry.core.modem_known import Failed, Known, Next, Outcome
+from failberry.core.facts import PortRole, Session, Stray, Supply
+from failberry.core.modem_known import OWNER, Failed, Known, Next, Outcome, Plan
 from failberry.core.modem_state import MAX_STAY, ModemState, may_follow
 from failberry.core.pin import PinRecord
-from failberry.core.recovery import GOOD_SESSION, retry_delay
+from failberry.core.recovery import HOUR, SPECS, Ladder, Situation, retry_delay
+from failberry.core.steps import Rung, Step
+from failberry.core.supply import BLAMED_ON_SUPPLY, judge
 from failberry.errors import InvariantError
 
+HURRY = 2.0
+"""Seconds until the next step when the other line has died, too."""
 HOPELESS_RETRY = 3600.0
 """Seconds until the next look at what only a person can mend, where there is no resting in ``failed``."""
 
@@ -57,6 +64,25 @@ class Modem:
         """What comes next, in words."""
         self.retry_at: float | None = None
         self.failures = 0
+        self.ladder = Ladder()
+        self.plan: Plan | None = None
+        self.held_back = ""
+        """Why no harder step is planned although the line is down."""
+        self.healing = False
+        self.closed: list[Step] = []
+        self.last_usb_path: str | None = None
+        self.met = False
+        self.on_bus = False
+        self.stray: Stray | None = None
+        self.other_line_works = True
+        """Whether the house is on the Internet without this modem."""
+        self.supply = Supply()
+        self.disconnects: deque[float] = deque(maxlen=100)
+        """When the modem left the bus without being told to."""
+        self.over_currents: deque[float] = deque(maxlen=100)
+        self._steps_problem: str | None = None
+        self._booted = 0.0
+        """The instant this machine booted; negative where that was before the clock's zero."""
         self.dials = 0
         self.sessions = 0
         self.now = 0.0
@@ -86,11 +112,38 @@ class Modem:
         forbidden = self.config.cellular.roaming is Roaming.FORBID
         return forbidden and told is not None and told.stat is Stat.ROAMING
 
+    @property
+    def fault(self) -> Fault | None:
+        """What is wrong, by name: a modem that fails for want of power is not blamed for it."""
+        if self.cause is None:
+            return None
+        if self.cause.fault in BLAMED_ON_SUPPLY and self.supply_trouble:
+            return Fault.BROWN_OUT
+        return self.cause.fault
+
+    @property
+    def supply_trouble(self) -> str:
+        """What speaks against the power supply, in words; empty: nothing."""
+        return judge(
+            self.supply,
+            over_currents=self._within_an_hour(self.over_currents),
+            disconnects=self._within_an_hour(self.disconnects),
+        )
+
+    def _within_an_hour(self, instants: deque[float]) -> int:
+        return sum(1 for each in instants if each > self.now - HOUR)
+
+    @property
+    def usb_path(self) -> str | None:
+        """Where the modem is, was, or is configured to be."""
+        return self.config.modem.usb_path or self.last_usb_path
+
     # --- what happens ------------------------------------------------------------------------
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """Take one event; return what shall be done."""
         self.now = now
+        self._note(event, now)
         reaction = self._react(event, now)
         if reaction is not None:
             return reaction
@@ -108,31 +161,48 @@ class Modem:
             actions += self._fail(Cause(remedy=Remedy.MODEM, why=why), now)
         return actions
 
-    def _react(self, event: Event, now: float) -> list[Action] | None:
-        """Take note, and answer what cuts across the scripts; ``None``: pass the event on to them."""
+    def _note(self, event: Event, now: float) -> None:
+        """Remember what the event says; nothing is done here."""
         match event:
             case Started():
                 self.pin_records = event.pin_records
                 self.pin_records_problem = event.pin_records_problem
                 self._adopted = event.session
+                self.last_usb_path = event.last_usb_path
+                self.ladder.remember(event.steps, now)
+                self._steps_problem = event.steps_problem
+                self._booted = now - event.uptime
                 self.since = now
-                return self._enter_script(now)
             case FilterApplied(problem=None):
                 self.protected = True
+            case SupplyObserved():
+                if event.supply.over_current > self.supply.over_current:
+                    self.over_currents.append(now)
+                self.supply = event.supply
+            case SessionUp():
+                self.known.session = event.session
+            case _:
+                pass
+
+    def _react(self, event: Event, now: float) -> list[Action] | None:
+        """Answer what cuts across the scripts; ``None``: pass the event on to them."""
+        match event:
+            case Started():
+                return self._enter_script(now)
             case PinForgotten():
                 self.pin_records = ()
                 if self.state in (ModemState.LOCKED, ModemState.FAILED):
                     return self._start_over("the owner asked to forget refused PINs", now)
             case RedialRequested():
                 return self.redial("the owner asked for a new dial", now)
+            case StepRequested():
+                return self._step_requested(event, now)
             case PortLost():
                 return self._port_lost(event, now)
             case UrcReceived() if event.text.startswith(self.known.quirk.noise):
                 return []  # chatter, some of it many times a second: nothing may wake up from it
             case UsbChanged() if self.state is ModemState.FAILED:
                 return self._start_over("the USB bus has changed", now)
-            case SessionUp():
-                self.known.session = event.session
             case SessionEnded():
                 return self._session_ended(event, now)
             case _:
@@ -142,8 +212,11 @@ class Modem:
     def _port_lost(self, event: PortLost, now: float) -> list[Action] | None:
         if event.port is PortRole.STATUS:
             self._poll.abandon()
+        elif self.healing:
+            pass  # what heals it may well take it off the bus
         elif self.state not in (ModemState.UNKNOWN, ModemState.CONNECTED, ModemState.DISCONNECTING):
             cause = Cause(remedy=Remedy.DEVICE, why="the modem's port was lost", evidence=event.problem)
+            self.disconnects.append(now)
             return self._fail(cause, now)
         return None
 
@@ -157,14 +230,54 @@ class Modem:
     def redial(self, why: str, now: float) -> list[Action]:
         """Hang up what is up, and dial at once."""
         self.now = now
+        if self.healing:
+            return []  # it ends with a dial anyway, and must not be left half done
         self.failures = 0
         self.cause = None
         self.retry_at = None
+        self.plan = None
         if self.state in (ModemState.CONNECTING, ModemState.CONNECTED):
             return self._enter(ModemState.DISCONNECTING, why, now)
         if self.state is ModemState.DISCONNECTING:
             return []
         return self._start_over(why, now)
+
+    def _step_requested(self, event: StepRequested, now: float) -> list[Action]:
+        words = SPECS[event.rung].words
+        if event.rung is Rung.REDIAL:
+            return self.redial("the owner asked for a new dial", now)
+        refusal = ""
+        if self.healing:
+            refusal = "another step is under way; ask again when it is done"
+        elif SPECS[event.rung].hardware and self.usb_path is None:
+            refusal = "it is not known where the modem is plugged in; name the place as modem.usb_path"
+        if refusal:
+            return [
+                Report(subject="recovery", what=f"{words}: refused", why=refusal, severity=Severity.NOTICE)
+            ]
+        self.ladder.unusable.pop(event.rung, None)
+        actions = self.redial(f"the owner asked: {words}", now)
+        # After the redial, which forgets plans; an earlier step of the start-over has not been taken yet.
+        self.plan = Plan(
+            rung=event.rung,
+            cause=OWNER,
+            why="the owner asked for it",
+            usb_path=self.usb_path or "",
+            stray=self.stray,
+            force=event.force,
+        )
+        return actions + (self._enter_script(now) if self.state is ModemState.UNKNOWN else [])
+
+    def other_line(self, *, works: bool, now: float) -> list[Action]:
+        """Take note of the other line; with both dead there is no patience left."""
+        before, self.other_line_works = self.other_line_works, works
+        waiting = self.state is ModemState.UNKNOWN and self.retry_at is not None and not self.healing
+        if works or not before or not waiting or self.cause is None or not self.held_back:
+            return []
+        self.now = now
+        self._plan(self.cause, now)
+        self.retry_at = min(self.retry_at or now, now + HURRY)
+        return self._start_over("the other line is dead: no more patience", now)
 
     # --- steps -------------------------------------------------------------------------------
 
@@ -198,7 +311,8 @@ class Modem:
         if state is ModemState.FAILED:
             severity = Severity.ERROR
         waits = self.retry_at is not None and state is ModemState.UNKNOWN
-        self.next_step = next_step or ("dial again" if waits else _NEXT[state])
+        due = SPECS[self.plan.rung if self.plan is not None else Rung.REDIAL].words
+        self.next_step = next_step or (due if waits else _NEXT[state])
         wait = f" in {max(0.0, self.retry_at - now):.0f} s" if waits and self.retry_at is not None else ""
         report = Report(
             subject="modem",
@@ -227,7 +341,7 @@ class Modem:
             ModemState.SEARCHING: search.search,
             ModemState.REGISTERED: search.registered,
             ModemState.CONNECTING: dial.connect,
-            ModemState.CONNECTED: dial.attend,
+            ModemState.CONNECTED: watch.attend,
             ModemState.DISCONNECTING: dial.hang_up,
             ModemState.FAILED: dial.rest,
         }[self.state](self)
@@ -245,23 +359,59 @@ class Modem:
         return self._enter(ModemState.UNKNOWN, cause.why, now)
 
     def _count_failure(self, cause: Cause, now: float) -> bool:
-        """Note the failure and when to dial again; return whether waiting can help at all."""
+        """Note the failure, what to do next and when; return whether waiting can help at all."""
         self.failures += 1
         self.cause = cause
+        if self.state is ModemState.CONNECTED:
+            self.ladder.session_ended(now)
+        if (vain := self.ladder.in_vain(cause.why)) is not None:
+            self.closed.append(vain)
+        self._plan(cause, now)
         delay = retry_delay(cause, failures=self.failures, rng=self._rng)
-        self.retry_at = now + (HOPELESS_RETRY if delay is None else delay)
-        return delay is not None
+        if delay is None:
+            self.retry_at = now + HOPELESS_RETRY
+            return False
+        self.retry_at = now + max(delay, self.ladder.hold_off(now))
+        return True
+
+    def _plan(self, cause: Cause, now: float) -> None:
+        """Ask the ladder what is due against this cause."""
+        self.plan, self.held_back = None, ""
+        situation = Situation(
+            other_line_works=self.other_line_works,
+            on_bus=self.on_bus,
+            at_answers=self.known.answers,
+            usb_path=self.usb_path,
+            may_power=self.config.recovery.usb_power,
+            may_reboot=self.config.recovery.reboot,
+            uptime=now - self._booted,
+            disk_problem=self._steps_problem,
+        )
+        choice = self.ladder.choose(cause, situation, now)
+        if choice is None:
+            return
+        self.held_back = choice.held_back
+        if choice.rung is Rung.REDIAL:
+            return
+        last = self.ladder.taken[-1].step.rung if self.ladder.taken else None
+        self.plan = Plan(
+            rung=choice.rung,
+            cause=cause.fault,
+            why=cause.why,
+            usb_path=self.usb_path or "",
+            stray=self.stray,
+            again=last is choice.rung,
+        )
 
     def _session_ended(self, event: SessionEnded, now: float) -> list[Action]:
-        lasted = now - self.since if self.state is ModemState.CONNECTED else 0.0
         self.known.session = None
         cause = cause_of_exit(event.exit_code, port_gone=event.port_gone, evidence=event.evidence)
         if self.state is ModemState.DISCONNECTING:
             return self._main.handle(event, now) + self._proceed(now)
         if self.state not in (ModemState.CONNECTED, ModemState.CONNECTING):
             return []
-        if lasted >= GOOD_SESSION:
-            self.failures = 0
+        if event.port_gone:
+            self.disconnects.append(now)
         self._count_failure(cause, now)
         self._poll.abandon()
         return self._enter(ModemState.UNKNOWN, f"session ended: {cause.why}", now)

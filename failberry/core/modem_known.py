@@ -9,9 +9,11 @@ from failberry.at.parse import PinTries, Registration
 from failberry.at.quirks import Quirk, quirk_for
 from failberry.config import Config
 from failberry.core.causes import Cause
-from failberry.core.facts import ModemHardware, Session
+from failberry.core.facts import ModemHardware, Session, Stray
 from failberry.core.modem_state import ModemState
 from failberry.core.pin import PinRecord
+from failberry.core.recovery import Ladder
+from failberry.core.steps import Rung, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,26 @@ class Failed:
 
 
 Outcome = Next | Failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A step of recovery that is due at the next turn, harder than dialling again."""
+
+    rung: Rung
+    cause: str
+    """Name of the fault, or :data:`OWNER`."""
+    why: str
+    usb_path: str
+    """Where the modem is, or was; empty where the step needs no place."""
+    stray: Stray | None = None
+    again: bool = False
+    """Whether the same step was the last one taken, in vain."""
+    force: bool = False
+
+
+OWNER = "owner"
+"""The cause of a step that a person asked for."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,6 +79,10 @@ class Known:
     """Why no modem was found."""
     blocked: str = ""
     """Why a registered modem does not dial."""
+    answers: bool = True
+    """Whether any port answered AT when it was last asked."""
+    silent: bool = False
+    """Whether the second port stopped answering while a session was up."""
     poll_wanted: bool = False
     """Set by a script that has opened the second port."""
 
@@ -72,5 +98,17 @@ class Desk(Protocol):
     retry_at: float | None
     next_step: str
     failures: int
+    ladder: Ladder
+    plan: Plan | None
+    healing: bool
+    """A step of recovery is under way: power may be off."""
+    closed: list[Step]
+    """Steps whose result is known and not told yet."""
+    last_usb_path: str | None
+    """Where the modem was last seen."""
+    met: bool
+    """Whether it was seen since the daemon started."""
+    on_bus: bool
+    stray: Stray | None
     pin_records: tuple[PinRecord, ...]
     pin_records_problem: str | None

@@ -32,6 +32,7 @@ def poll(desk: Desk) -> Dialog[None]:
         named = named or answered
         silences = 0 if answered else silences + 1
         yield Wait(seconds=desk.config.modem.poll_interval)
+    desk.known.silent = True
 
 
 def _round(desk: Desk, *, ask_identity: bool) -> Dialog[bool]:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from failberry.config import MOBILE_INTERFACE, Config
 from failberry.core import failover
+from failberry.core.causes import Fault
 from failberry.core.facts import Address, NetworkFacts
 from failberry.core.modem_state import ModemState
+from failberry.core.recovery import HOUR
 from failberry.core.snapshot import (
     KernelView,
     LineState,
@@ -21,14 +23,18 @@ from failberry.core.snapshot import (
     RecoveryView,
     SignalView,
     Snapshot,
+    StepView,
     SupplyView,
     UplinkName,
 )
+from failberry.core.steps import Rung
+from failberry.core.supply import ADVICE as SUPPLY_ADVICE
 
 if TYPE_CHECKING:
     from failberry.core.modem import Modem
     from failberry.core.reconcile import Reconciler
 
+STEPS_SHOWN = 10
 _SHARED = IPv4Network("100.64.0.0/10")
 _PRIVATE: tuple[IPv4Network | IPv6Network, ...] = (
     *(IPv4Network(each) for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")),
@@ -183,21 +189,52 @@ def _modem(modem: Modem, now: float) -> ModemView:
         dials=modem.dials,
         sessions=modem.sessions,
         failures=modem.failures,
-        fault=modem.cause.fault if modem.cause is not None else None,
+        fault=modem.fault,
     )
 
 
 def _recovery(modem: Modem, now: float) -> RecoveryView:
-    return RecoveryView(rung=None, next=None, next_in=None, held_back="", switches_power=None, steps=())
+    ladder, waits = modem.ladder, modem.state is ModemState.UNKNOWN and modem.retry_at is not None
+    due = None
+    if waits and modem.cause is not None and not modem.healing:
+        due = modem.plan.rung if modem.plan is not None else Rung.REDIAL
+    under_way = ladder.under_way
+    return RecoveryView(
+        rung=under_way.rung if under_way is not None else None,
+        next=due,
+        next_in=max(0.0, modem.retry_at - now) if due is not None and modem.retry_at is not None else None,
+        held_back=modem.held_back if modem.cause is not None else "",
+        switches_power=ladder.switches_power,
+        steps=tuple(
+            StepView(
+                rung=each.step.rung,
+                cause=each.step.cause,
+                why=each.step.why,
+                result=each.step.result,
+                age=max(0.0, now - each.at),
+            )
+            for each in list(ladder.taken)[: -STEPS_SHOWN - 1 : -1]
+        ),
+    )
 
 
 def _supply(modem: Modem, now: float) -> SupplyView:
+    trouble = modem.supply_trouble
     return SupplyView(
-        good=True, reason="", under_voltage=False, under_voltage_before=False, over_current=0, disconnects=0
+        good=not trouble,
+        reason=trouble,
+        under_voltage=modem.supply.under_voltage,
+        under_voltage_before=modem.supply.under_voltage_before,
+        over_current=modem.supply.over_current,
+        disconnects=sum(1 for each in modem.disconnects if each > now - HOUR),
     )
 
 
 def _advice(modem: Modem) -> str:
+    if modem.supply_trouble:
+        return SUPPLY_ADVICE
+    if modem.cause is not None and modem.cause.fault is Fault.NOT_SWITCHED:
+        return ""
     if modem.known.missing:
         return "plug the modem in; if it is, look at its power supply"
     if modem.known.blocked and modem.foreign:
@@ -214,6 +251,15 @@ def _notices(view: ApplianceView, wired: LineView, cellular: LineView) -> Iterab
         text = f"the mobile line is down: {cellular.reason}"
         advice = _advice(modem)
         yield Notice(code="cellular-down", text=text, cure=advice or "nothing to do: it is being handled")
+    if trouble := modem.supply_trouble:
+        yield Notice(code="power-supply", text=f"the power supply is too weak: {trouble}", cure=SUPPLY_ADVICE)
+    if Rung.POWER_CYCLE in modem.ladder.unusable:
+        why, _ = modem.ladder.unusable[Rung.POWER_CYCLE]
+        yield Notice(
+            code="no-power-switch",
+            text=f"the modem's power cannot be cut: {why}",
+            cure="see `failberryctl usb`; a hub that switches power, between the Pi and the stick, helps",
+        )
     if modem.known.session is not None and modem.known.session.bogus_dns:
         yield Notice(
             code="bogus-dns",
