@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from failberry.core.events import PinRecordStored
@@ -18,8 +20,30 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS pin_record (
     sim TEXT NOT NULL, pin TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (sim, pin)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS promise (
+    place INTEGER PRIMARY KEY, what TEXT NOT NULL, subject TEXT NOT NULL, UNIQUE (what, subject)
+) STRICT;
 """
 _BUSY_TIMEOUT = 5.0
+
+
+class Owed(StrEnum):
+    """What is taken away for a while and must be given back."""
+
+    POWER = "power"
+    """Of a hub port, ``1-1:2``."""
+    AUTHORIZATION = "authorization"
+    """Of a USB device, ``1-1.2``."""
+    DRIVER = "driver"
+    """Of a USB host controller: the driver's folder in sysfs, a space, the controller's name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """To give something back, whatever happens; on the disk before it is taken."""
+
+    what: Owed
+    subject: str
 
 
 class Store:
@@ -46,6 +70,36 @@ class Store:
         try:
             with self._open() as database:
                 database.execute("DELETE FROM pin_record WHERE state <> ?", (PinState.GOOD.value,))
+        except (sqlite3.Error, OSError) as error:
+            return f"{self._path}: {error}"
+        return None
+
+    async def promise(self, promises: tuple[Promise, ...]) -> str | None:
+        """Write them all and sync; on return without a problem they survive a power cut."""
+        rows = [(each.what.value, each.subject) for each in promises]
+        change = "INSERT OR REPLACE INTO promise (what, subject) VALUES (?, ?)"
+        return await asyncio.to_thread(self._change, change, rows)
+
+    async def promise_kept(self, promise: Promise) -> str | None:
+        """Forget it; return the problem, if any."""
+        rows = [(promise.what.value, promise.subject)]
+        return await asyncio.to_thread(
+            self._change, "DELETE FROM promise WHERE what = ? AND subject = ?", rows
+        )
+
+    def promises(self) -> tuple[tuple[Promise, ...], str | None]:
+        """Read what is still owed, the latest first; the second value says why it could not be read."""
+        try:
+            with self._open() as database:
+                rows = database.execute("SELECT what, subject FROM promise ORDER BY place DESC").fetchall()
+            return tuple(Promise(what=Owed(what), subject=subject) for what, subject in rows), None
+        except (sqlite3.Error, OSError, ValueError) as error:
+            return (), f"{self._path}: {error}"
+
+    def _change(self, statement: str, rows: list[tuple[str, str]]) -> str | None:
+        try:
+            with self._open() as database:
+                database.executemany(statement, rows)
         except (sqlite3.Error, OSError) as error:
             return f"{self._path}: {error}"
         return None

@@ -1,0 +1,92 @@
+"""Hub ports as sysfs shows them, and what hangs on them.
+
+Layout: Documentation/ABI/testing/sysfs-bus-usb; a port is a directory below its hub's interface, and its
+switch is ``disable`` there (Linux 6.0 and newer).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from failberry.adapters.usbbus import SYSFS
+from failberry.core.power import HubPort
+
+_SUPERSPEED = 5000.0
+"""Mbit/s, as in the attribute ``speed``."""
+
+
+def parse(text: str) -> HubPort:
+    """Read ``1-1:2`` or ``usb1:1``.  Raises ValueError."""
+    hub, _, port = text.rpartition(":")
+    return HubPort(hub=hub, port=int(port))
+
+
+def child(port: HubPort) -> str:
+    """Kernel name of the device on this port: ``1-1.2``, on a root hub ``1-2``."""
+    if port.hub.startswith("usb"):
+        return f"{port.hub.removeprefix('usb')}-{port.port}"
+    return f"{port.hub}.{port.port}"
+
+
+def below(port: HubPort, root: Path = SYSFS) -> frozenset[str]:
+    """Every device that hangs on this port, directly or behind hubs."""
+    device = child(port)
+    found = set()
+    with contextlib.suppress(OSError):
+        for entry in root.iterdir():
+            ours = entry.name == device or entry.name.startswith(f"{device}.")
+            if ours and ":" not in entry.name:
+                found.add(entry.name)
+    return frozenset(found)
+
+
+def present(device: str, root: Path = SYSFS) -> bool:
+    """Whether the kernel has this device."""
+    return (root / device).exists()
+
+
+def configured(device: str, root: Path = SYSFS) -> bool:
+    """Whether the device has interfaces, which drivers can take."""
+    return any(root.glob(f"{device}:*"))
+
+
+def disable_switch(port: HubPort, root: Path = SYSFS) -> Path | None:
+    """The kernel's switch for this port; None where there is none."""
+    # The interface of a root hub is named after its bus.
+    hub = f"{port.hub.removeprefix('usb')}-0" if port.hub.startswith("usb") else port.hub
+    found = sorted(root.glob(f"{hub}:*.0/{port.hub}-port{port.port}/disable"))
+    return found[0] if found else None
+
+
+def authorized(device: str, root: Path = SYSFS) -> bool | None:
+    """Whether the device may be used; None where there is no such device."""
+    text = _read(root / device / "authorized")
+    return None if text is None else text != "0"
+
+
+def address(device: str, root: Path = SYSFS) -> tuple[int, int] | None:
+    """Bus and number on it, which name the device node; None where there is no such device."""
+    bus, number = _read(root / device / "busnum"), _read(root / device / "devnum")
+    return None if bus is None or number is None else (int(bus), int(number))
+
+
+def superspeed(hub: str, root: Path = SYSFS) -> bool:
+    """Whether this is the USB 3 half of a hub."""
+    return float(_read(root / hub / "speed") or 0) >= _SUPERSPEED
+
+
+def controller(device: str, root: Path = SYSFS) -> tuple[Path, str] | None:
+    """The host controller that carries the device: its driver's folder and its name there."""
+    bus = device.removeprefix("usb").partition("-")[0]
+    with contextlib.suppress(OSError):
+        place = (root / f"usb{bus}").resolve(strict=True).parent
+        return (place / "driver").resolve(strict=True), place.name
+    return None
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return None
