@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from failberry.adapters.sysfs import text as _read
 from failberry.config import Modem
 from failberry.core.events import ModemLocated, UsbChanged
 from failberry.core.facts import ModemHardware
@@ -25,13 +26,6 @@ _UDEV_GROUP = 2
 """Messages after udev's rules ran: device nodes exist and ModemManager has been told to keep off."""
 QUIET = 0.2
 """Seconds without a further uevent before the change is told: one plug makes a dozen of them."""
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""
 
 
 def scan(root: Path = SYSFS) -> tuple[UsbDevice, ...]:
