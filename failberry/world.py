@@ -50,7 +50,7 @@ class World:
             case do.ApplyFilter():
                 return await self._firewall.apply(action.intent)
             case do.LocateModem():
-                return await asyncio.to_thread(usbbus.locate, action.deed, self._config.modem)
+                return await asyncio.to_thread(usbbus.locate, action.deed, self._config)
             case do.OpenPorts():
                 return await self._ports.open(action.deed, action.hardware, dial=action.dial)
             case do.SendCommand() | do.PulseDtr() | do.SendBytes():

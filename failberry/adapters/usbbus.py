@@ -1,7 +1,7 @@
 """The USB bus as sysfs shows it, and the kernel's word when something on it changes.
 
 Layout: Documentation/ABI/testing/sysfs-bus-usb; a serial port is a directory ``ttyUSBn`` below the
-interface (usb-serial) or ``tty/ttyACMn`` (cdc-acm).
+interface (usb-serial) or ``tty/ttyACMn`` (cdc-acm), a network interface is ``net/NAME`` below it.
 """
 
 from __future__ import annotations
@@ -9,18 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 
+from failberry.adapters.sysfs import target
 from failberry.adapters.sysfs import text as _read
-from failberry.config import Modem
+from failberry.config import Config
 from failberry.core.events import ModemLocated, UsbChanged
-from failberry.core.facts import ModemHardware
-from failberry.core.ports import UsbDevice, UsbPort, choose
+from failberry.core.facts import ModemHardware, Sighting
+from failberry.core.ports import UsbDevice, UsbNetwork, UsbPort, choose
 
 SYSFS = Path("/sys/bus/usb/devices")
 UDEV_DATA = Path("/run/udev/data")
 _INTERRUPT = "03"
+_MASS_STORAGE = "08"
+"""bInterfaceClass"""
 _NETLINK_KOBJECT_UEVENT = 15
 _UDEV_GROUP = 2
 """Messages after udev's rules ran: device nodes exist and ModemManager has been told to keep off."""
@@ -29,7 +32,7 @@ QUIET = 0.2
 
 
 def scan(root: Path = SYSFS) -> tuple[UsbDevice, ...]:
-    """Return every USB device with what serial ports it has; devices that vanish meanwhile are left out."""
+    """Return every USB device with what it has for us; devices that vanish meanwhile are left out."""
     devices = []
     with contextlib.suppress(OSError):
         for entry in sorted(root.iterdir()):
@@ -44,6 +47,8 @@ def scan(root: Path = SYSFS) -> tuple[UsbDevice, ...]:
                     product_id=int(product, 16),
                     product=name or f"{vendor}:{product}",
                     ports=tuple(_ports(root, entry.name)),
+                    networks=tuple(_networks(root, entry.name)),
+                    storage_only=_storage_only(root, entry.name),
                 )
             )
     return tuple(devices)
@@ -69,6 +74,24 @@ def _ports(root: Path, device: str) -> list[UsbPort]:
     return found
 
 
+def _networks(root: Path, device: str) -> list[UsbNetwork]:
+    found = []
+    with contextlib.suppress(OSError):
+        for interface in sorted(root.glob(f"{device}:*")):
+            number = _read(interface / "bInterfaceNumber")
+            driver = target(interface / "driver")
+            names = sorted(each.name for each in interface.glob("net/*"))
+            found += [UsbNetwork(interface=int(number, 16), name=name, driver=driver) for name in names]
+    return found
+
+
+def _storage_only(root: Path, device: str) -> bool:
+    with contextlib.suppress(OSError):
+        classes = {_read(interface / "bInterfaceClass") for interface in root.glob(f"{device}:*")}
+        return classes == {_MASS_STORAGE}
+    return False
+
+
 def _udev_hint(tty: str) -> str:
     properties = _read(UDEV_DATA / f"c{_read(Path('/sys/class/tty') / tty / 'dev')}")
     if "ID_MM_PORT_TYPE_AT_PPP=1" in properties:
@@ -76,12 +99,18 @@ def _udev_hint(tty: str) -> str:
     return "status" if "ID_MM_PORT_TYPE_AT_SECONDARY=1" in properties else ""
 
 
-def locate(deed: int, wanted: Modem, root: Path = SYSFS) -> ModemLocated:
-    """Find the modem now."""
-    found = choose(scan(root), wanted)
+def locate(
+    deed: int, config: Config, root: Path = SYSFS, *, cd_roms: Container[tuple[int, int]] = ()
+) -> ModemLocated:
+    """Find the stick now; ``cd_roms``: ids of those that are CD-ROMs before they are switched."""
+    taken = (config.wired.interface, config.lan_interface)
+    found = choose(scan(root), config.modem, kind=config.cellular.type, taken=taken, cd_roms=cd_roms)
     if isinstance(found, ModemHardware):
-        return ModemLocated(deed=deed, hardware=found)
-    return ModemLocated(deed=deed, hardware=None, problem=found.problem)
+        sighting = Sighting.MODEM if found.network_interface is None else Sighting.ROUTER
+        return ModemLocated(deed=deed, hardware=found, sighting=sighting)
+    return ModemLocated(
+        deed=deed, hardware=None, problem=found.problem, sighting=found.sighting, stray=found.stray
+    )
 
 
 class UsbWatch:
@@ -115,8 +144,10 @@ class UsbWatch:
             return
         except OSError:
             message = b"SUBSYSTEM=usb\0"  # ENOBUFS: messages were lost, so assume that they concerned us
-        if b"SUBSYSTEM=usb\0" not in message and b"SUBSYSTEM=tty\0" not in message:
+        if not any(b"SUBSYSTEM=%s\0" % each in message for each in (b"usb", b"tty", b"net")):
             return
+        if b"SUBSYSTEM=net\0" in message and b"/usb" not in message:
+            return  # a container's, a tunnel's: no stick
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(QUIET, self._post, UsbChanged())

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from failberry.adapters.usbbus import locate, scan
-from failberry.config import Modem
+from failberry.config import Cellular, CellularType, Config, Mode, Wired
+from failberry.core.facts import Sighting
+
+CONFIG = Config(mode=Mode.STANDBY_GATEWAY, wired=Wired(interface="eth0"))
 
 
 def plug(
@@ -36,10 +39,11 @@ def test_option_ports_by_interface_number(tmp_path: Path) -> None:
         (1, "/dev/ttyUSB0", False),
         (2, "/dev/ttyUSB1", True),
     ]
-    located = locate(5, Modem(), tmp_path)
+    located = locate(5, CONFIG, tmp_path)
     assert located.deed == 5
     assert located.hardware is not None
     assert located.hardware.dial_tty == "/dev/ttyUSB1"
+    assert located.sighting is Sighting.MODEM
 
 
 def test_acm_ports(tmp_path: Path) -> None:
@@ -53,3 +57,49 @@ def test_hubs_are_no_modems_and_a_missing_bus_is_empty(tmp_path: Path) -> None:
     (tmp_path / "usb1" / "bDeviceClass").write_text("09\n")
     assert scan(tmp_path) == ()
     assert scan(tmp_path / "none") == ()
+
+
+def bind(root: Path, path: str, number: int, kind: str, driver: str = "", network: str = "") -> None:
+    interface = root / f"{path}:1.{number}"
+    (interface / "net" / network if network else interface).mkdir(parents=True)
+    (interface / "bInterfaceNumber").write_text(f"{number:02x}\n")
+    (interface / "bInterfaceClass").write_text(f"{kind}\n")
+    if driver:
+        (interface / "driver").symlink_to(f"../../../../bus/usb/drivers/{driver}")
+
+
+def test_a_router_by_its_network_interface(tmp_path: Path) -> None:
+    plug(tmp_path, "1-1.3", "12d1", "14db", {})
+    bind(tmp_path, "1-1.3", 0, "02", "cdc_ether", "enx0c5b8f279a64")
+    bind(tmp_path, "1-1.3", 1, "0a", "cdc_ether")
+    (device,) = scan(tmp_path)
+    assert [(each.interface, each.name, each.driver) for each in device.networks] == [
+        (0, "enx0c5b8f279a64", "cdc_ether")
+    ]
+    assert not device.storage_only
+    located = locate(5, CONFIG, tmp_path)
+    assert located.sighting is Sighting.ROUTER
+    assert located.hardware is not None
+    assert located.hardware.network_interface == "enx0c5b8f279a64"
+
+
+def test_the_wired_line_and_the_wrong_kind_are_no_stick(tmp_path: Path) -> None:
+    plug(tmp_path, "1-1.3", "12d1", "14db", {})
+    bind(tmp_path, "1-1.3", 0, "02", "cdc_ether", "eth0")
+    located = locate(5, CONFIG, tmp_path)
+    assert located.hardware is None
+    other = Config(
+        mode=Mode.STANDBY_GATEWAY, wired=Wired(interface="eth1"), cellular=Cellular(type=CellularType.PPP)
+    )
+    assert "cellular.type" in locate(5, other, tmp_path).problem
+
+
+def test_a_cd_rom_is_told_with_its_ids(tmp_path: Path) -> None:
+    plug(tmp_path, "1-1.3", "12d1", "1f01", {})
+    bind(tmp_path, "1-1.3", 0, "08", "usb-storage")
+    (device,) = scan(tmp_path)
+    assert device.storage_only
+    located = locate(5, CONFIG, tmp_path, cd_roms={(0x12D1, 0x1F01)})
+    assert located.sighting is Sighting.CD_ROM
+    assert located.stray is not None
+    assert (located.stray.usb_path, located.stray.product_id) == ("1-1.3", 0x1F01)
