@@ -6,19 +6,24 @@ switch is ``disable`` there (Linux 6.0 and newer).
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
+from failberry.adapters.sysfs import number, text
 from failberry.adapters.usbbus import SYSFS
 from failberry.core.power import HubPort
 
-_SUPERSPEED = 5000.0
+_SUPERSPEED = 5000
 """Mbit/s, as in the attribute ``speed``."""
+_POLL = 0.1
+"""Seconds between two looks."""
 
 
-def parse(text: str) -> HubPort:
+def parse(name: str) -> HubPort:
     """Read ``1-1:2`` or ``usb1:1``.  Raises ValueError."""
-    hub, _, port = text.rpartition(":")
+    hub, _, port = name.rpartition(":")
     return HubPort(hub=hub, port=int(port))
 
 
@@ -61,19 +66,19 @@ def disable_switch(port: HubPort, root: Path = SYSFS) -> Path | None:
 
 def authorized(device: str, root: Path = SYSFS) -> bool | None:
     """Whether the device may be used; None where there is no such device."""
-    text = _read(root / device / "authorized")
-    return None if text is None else text != "0"
+    word = text(root / device / "authorized")
+    return word != "0" if word else None
 
 
 def address(device: str, root: Path = SYSFS) -> tuple[int, int] | None:
     """Bus and number on it, which name the device node; None where there is no such device."""
-    bus, number = _read(root / device / "busnum"), _read(root / device / "devnum")
-    return None if bus is None or number is None else (int(bus), int(number))
+    bus, place = number(root / device / "busnum"), number(root / device / "devnum")
+    return None if bus is None or place is None else (bus, place)
 
 
 def superspeed(hub: str, root: Path = SYSFS) -> bool:
     """Whether this is the USB 3 half of a hub."""
-    return float(_read(root / hub / "speed") or 0) >= _SUPERSPEED
+    return (number(root / hub / "speed") or 0) >= _SUPERSPEED
 
 
 def controller(device: str, root: Path = SYSFS) -> tuple[Path, str] | None:
@@ -85,8 +90,17 @@ def controller(device: str, root: Path = SYSFS) -> tuple[Path, str] | None:
     return None
 
 
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return None
+def bound(folder: Path, name: str) -> bool:
+    """Whether the driver of this folder has the device of this name."""
+    return (folder / name).exists()
+
+
+async def until(wanted: Callable[[], bool], patience: float) -> bool:
+    """Look until it is so, at most so many seconds; answers whether it is."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + patience
+    while not wanted():
+        if loop.time() >= end:
+            return False
+        await asyncio.sleep(_POLL)
+    return True

@@ -4,8 +4,8 @@ The only importer of pyusb.  A script of its own, which :mod:`.usberrands` runs 
 because the kernel answers when the drivers have let go of a device, which may be never; nothing of the daemon
 is imported.  A request names its ``errand`` and the ``deadline`` in seconds, and
 
-* ``switch``: ``on``, and the port: ``disable`` and ``authorized`` (paths in sysfs), ``bus`` and ``address`` of
-  its hub, ``port``.  Answer: ``on`` (as the hub says afterwards), ``way``.
+* ``switch``: ``on``, and the port: ``disable`` and ``authorized`` (paths in sysfs), ``bus`` and ``address``
+  of its hub, ``port``.  Answer: ``on`` (as the hub says afterwards), ``way``.
 * ``write``: ``path``, ``text``.  The answer is empty.
 * ``hubs``: nothing more.  Answer: ``hubs``, what each says of itself.
 * ``reset``: ``path`` of the device node.  The answer is empty.
@@ -132,7 +132,7 @@ def describe(hub: Any) -> Answer:
     kind, length = (USB3_DESCRIPTOR, 12) if told["superspeed"] else (USB2_DESCRIPTOR, 9)
     try:
         text = whole(hub.ctrl_transfer(OF_HUB, GET_DESCRIPTOR, kind, 0, length, TRANSFER_TIMEOUT), 7)
-        told |= {"ports": text[2], "characteristics": text[3] | text[4] << 8}
+        told |= {"ports": text[2], "characteristics": text[3] | text[4] << 8, "power_good": text[5]}
         told["status"] = [status(hub, port) for port in range(1, text[2] + 1)]
     except (OSError, ValueError) as error:
         told["problem"] = words(error)
