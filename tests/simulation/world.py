@@ -18,18 +18,30 @@ from failberry.config import MOBILE_INTERFACE, Cellular, Config, Mode, Wired
 from failberry.core import actions as do
 from failberry.core import events as ev
 from failberry.core.appliance import Appliance
-from failberry.core.facts import DefaultRoute, Interface, ModemHardware, NetworkFacts, PortRole, Session
+from failberry.core.facts import (
+    DefaultRoute,
+    Interface,
+    ModemHardware,
+    NetworkFacts,
+    PortRole,
+    Session,
+)
 from failberry.core.filter import FilterIntent
 from failberry.core.intent import RouteIntent
 from failberry.core.modem_state import ModemState
 from failberry.core.pin import PinRecord
+from failberry.core.steps import Step
 from tests.modemsim import model
 from tests.modemsim.modem import SimModem
 from tests.modemsim.profiles import Role
+from tests.simulation import outside
+from tests.simulation.outside import USB_PATH, Hub
 
 BASE = Config(mode=Mode.STANDBY_GATEWAY, wired=Wired(interface="eth0"), cellular=Cellular(apn="internet"))
 NEGOTIATION = 1.5
 """Virtual seconds that LCP and IPCP take."""
+ECHO_DEATH = 60.0
+"""Virtual seconds until pppd gives up a modem that answers no echo requests (15 s, four times)."""
 
 
 @dataclass
@@ -52,6 +64,9 @@ class World:
     records: dict[tuple[str, str], PinRecord] = field(default_factory=dict)
     disk_problem: str | None = None
     plugged: bool = True
+    hub: Hub = Hub.SWITCHES
+    can_switch_mode: bool = True
+    uptime: float = 86_400.0
 
     def __post_init__(self) -> None:
         self.now = 1000.0
@@ -63,20 +78,29 @@ class World:
         self.wired_carrier = True
         self.sessions = 0
         self.deeds: list[do.Deed] = []
+        self.taken: list[tuple[float, do.Deed]] = []
+        """Deeds that touch hardware, with their instants."""
+        self.steps: list[tuple[float, Step]] = []
+        """What the disk remembers of recovery."""
+        self.traffic = False
+        """Whether the house sends something over the mobile line all the time."""
+        self.carried = 0
+        self.booted = self.now - self.uptime
+        self.last_usb_path: str | None = None
         self.ports: dict[PortRole, Port] = {}
         self.session: Session | None = None
         self.life = 0
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
-        self._order = itertools.count()
+        self.order = itertools.count()
         if self.plugged:
-            self._modem(self.modem.power_on(self.now))
+            self.tell_modem(self.modem.power_on(self.now))
         self.boot()
 
     # --- the daemon's life ---------------------------------------------------------------------
 
     def boot(self, *, adopt: bool = False) -> None:
         """Start the daemon anew; what it had scheduled is gone, what the world has scheduled is not."""
-        self.life = next(self._order)
+        self.life = next(self.order)
         self.ports = {}
         session = self.session if adopt else None
         self.session = session
@@ -86,6 +110,9 @@ class World:
                 pin_records=tuple(self.records.values()),
                 pin_records_problem=self.disk_problem,
                 session=session,
+                uptime=self.now - self.booted,
+                steps=tuple(replace(step, age=self.now - at) for at, step in self.steps),
+                last_usb_path=self.last_usb_path,
             )
         )
         self.post(ev.NetworkObserved(facts=self.facts()))
@@ -104,7 +131,7 @@ class World:
             if not daemon or generation == self.life:
                 call()
 
-        heapq.heappush(self._heap, (self.now + seconds, next(self._order), guarded))
+        heapq.heappush(self._heap, (self.now + seconds, next(self.order), guarded))
 
     def answer(self, seconds: float, event: ev.Event) -> None:
         self.later(seconds, lambda: self.post(event), daemon=True)
@@ -125,7 +152,7 @@ class World:
             if self._heap and self._heap[0][0] <= self.now:
                 heapq.heappop(self._heap)[2]()
             elif (timer := self.modem.next_deadline(self.now)) is not None and timer <= self.now:
-                self._modem(self.modem.tick(self.now))
+                self.tell_modem(self.modem.tick(self.now))
             elif (deadline := self.appliance.next_deadline()) is not None and deadline <= self.now:
                 self.post(ev.Tick())
             elif self.now >= end:
@@ -148,23 +175,29 @@ class World:
 
     def unplug(self) -> None:
         self.plugged = False
-        self._modem(self.modem.power_off(self.now))
-        self._vanished()
+        self.tell_modem(self.modem.power_off(self.now))
 
     def plug(self) -> None:
         self.plugged = True
-        self._modem(self.modem.power_on(self.now))
+        self.tell_modem(self.modem.power_on(self.now))
         self.post(ev.UsbChanged())
 
     def change(self, **fields: object) -> None:
-        self._modem(self.modem.change(fields, self.now))
+        self.tell_modem(self.modem.change(fields, self.now))
+        session = self.session
+        if self.modem.faults.silent and session is not None:
+            self.later(ECHO_DEATH, lambda: self._echo_died(session))
+
+    def _echo_died(self, session: Session) -> None:
+        if self.session is not None and self.session.pid == session.pid and self.modem.faults.silent:
+            self.end_session(15, "No response to 4 echo-requests")
 
     def hang_up(self) -> None:
-        self._modem(self.modem.hang_up(self.now))
+        self.tell_modem(self.modem.hang_up(self.now))
 
     def kill_pppd(self) -> None:
         if self.session is not None:
-            self._end_session(None, "")
+            self.end_session(None, "")
 
     def cut_wired(self, *, carrier: bool) -> None:
         self.wired_carrier = carrier
@@ -209,10 +242,7 @@ class World:
         self.deeds.append(action)
         match action:
             case do.LocateModem():
-                hardware = self.hardware() if self.plugged else None
-                self.answer(
-                    0.01, ev.ModemLocated(deed=action.deed, hardware=hardware, problem="no USB modem found")
-                )
+                self.answer(0.01, outside.sight(self, action.deed))
             case do.OpenPorts():
                 self._open(action)
             case do.SendCommand():
@@ -232,6 +262,22 @@ class World:
                 self.answer(0.0, ev.PortsOpened(deed=action.deed))
             case do.StopSession():
                 self._stop_session(action)
+            case do.ReadCounters():
+                up = self.session is not None and self.session.local is not None
+                self.carried += 1000 if self.traffic else 0
+                heard = self.carried if outside.reach(self) is model.Reach.EVERYWHERE else 0
+                self.answer(
+                    0.001,
+                    ev.CountersRead(
+                        deed=action.deed, received=heard if up else None, sent=self.carried if up else None
+                    ),
+                )
+            case do.ProbeLine():
+                outside.probe(self, action)
+            case do.StoreStep():
+                outside.store(self, action)
+            case _:
+                outside.heal(self, action)
 
     def hardware(self) -> ModemHardware:
         roles = self.modem.profile.roles
@@ -239,7 +285,7 @@ class World:
         dial = roles.index(Role.MODEM)
         status = next((n for n, role in enumerate(roles) if role is Role.AT), None)
         return ModemHardware(
-            usb_path="1-1.3",
+            usb_path=USB_PATH,
             vendor_id=vendor,
             product_id=product,
             product=f"{self.modem.profile.maker} {self.modem.profile.model}",
@@ -251,7 +297,7 @@ class World:
         )
 
     def _open(self, action: do.OpenPorts) -> None:
-        if not self.plugged:
+        if not self.plugged or self.modem.shows is not model.Shows.MODEM:
             self.answer(0.01, ev.PortsOpened(deed=action.deed, problem="gone"))
             return
         self.ports = {}
@@ -271,7 +317,7 @@ class World:
             port.codec.reset()
         payload = port.codec.send(action.command.text, prefixes=action.command.prefixes)
         self.later(action.command.timeout, lambda: self._silence(port, action.deed), daemon=True)
-        self._modem(self.modem.receive(port.number, payload, self.now))
+        self.tell_modem(self.modem.receive(port.number, payload, self.now))
 
     def _silence(self, port: Port, deed: int) -> None:
         if port.deed == deed:
@@ -286,9 +332,9 @@ class World:
     def _dtr(self, action: do.PulseDtr) -> None:
         port = self.ports.get(action.port)
         if port is not None:
-            self._modem(self.modem.dtr(port.number, up=False, now=self.now))
+            self.tell_modem(self.modem.dtr(port.number, up=False, now=self.now))
             self.later(
-                action.seconds, lambda: self._modem(self.modem.dtr(port.number, up=True, now=self.now))
+                action.seconds, lambda: self.tell_modem(self.modem.dtr(port.number, up=True, now=self.now))
             )
         self.answer(action.seconds, ev.CommandAnswered(deed=action.deed))
 
@@ -297,7 +343,7 @@ class World:
         if port is not None:
             number = port.number
             self.later(
-                action.silence, lambda: self._modem(self.modem.receive(number, action.payload, self.now))
+                action.silence, lambda: self.tell_modem(self.modem.receive(number, action.payload, self.now))
             )
         self.answer(2 * action.silence, ev.CommandAnswered(deed=action.deed))
 
@@ -323,17 +369,17 @@ class World:
     def _stop_session(self, action: do.StopSession) -> None:
         def stopped() -> None:
             if self.session is not None:
-                self._end_session(5, "Terminating on signal 15")
+                self.end_session(5, "Terminating on signal 15")
             self.post(ev.SessionStopped(deed=action.deed))
 
         self.later(1.0, stopped, daemon=True)
 
-    def _end_session(self, code: int | None, evidence: str, *, port_gone: bool = False) -> None:
+    def end_session(self, code: int | None, evidence: str, *, port_gone: bool = False) -> None:
         assert self.session is not None
         self.session = None
         for port in self.modem.ports:
             if port.cid is not None:
-                self._modem(self.modem.ppp_ended(port.number, self.now))
+                self.tell_modem(self.modem.ppp_ended(port.number, self.now))
         self.post(ev.SessionEnded(exit_code=code, port_gone=port_gone, evidence=evidence))
         self.post(ev.NetworkObserved(facts=self.facts()))
 
@@ -342,12 +388,12 @@ class World:
         for role in roles:
             self.post(ev.PortLost(port=role, problem="gone"))
         if self.session is not None:
-            self._end_session(16, "Modem hangup", port_gone=True)
+            self.end_session(16, "Modem hangup", port_gone=True)
         self.post(ev.UsbChanged())
 
     # --- what the modem says -------------------------------------------------------------------
 
-    def _modem(self, outputs: list[model.Output]) -> None:
+    def tell_modem(self, outputs: list[model.Output]) -> None:
         for output in outputs:
             match output:
                 case model.Write():
@@ -356,17 +402,15 @@ class World:
                     if self.session is not None:
                         self.later(0.1, self._network_ended)
                 case model.Vanish():
-                    self.plugged = False
                     self.later(0.0, self._vanished)
                 case model.Appear():
-                    self.plugged = True
                     self.later(0.0, lambda: self.post(ev.UsbChanged()))
                 case _:
                     pass
 
     def _network_ended(self) -> None:
         if self.session is not None:
-            self._end_session(16, "Modem hangup")
+            self.end_session(16, "Modem hangup")
 
     def _heard(self, output: model.Write) -> None:
         for role, port in list(self.ports.items()):

@@ -192,8 +192,8 @@ def test_a_port_stuck_in_data_mode_is_freed(way: str) -> None:
     modem = SimModem(faults=Faults(data_mode_exits=(way,)))
     world = World(modem=modem, plugged=False)
     world.plugged = True
-    world._modem(modem.power_on(world.now))
-    world._modem(modem.stick(2, world.now))
+    world.tell_modem(modem.power_on(world.now))
+    world.tell_modem(modem.stick(2, world.now))
     world.post(ev.UsbChanged())
     world.until(ModemState.CONNECTED, 60)
 
