@@ -157,6 +157,12 @@ def cause_of_dial(result: FinalResult | None, *, extended: str) -> Cause:
                 why=f"the modem's own redial timer asks for patience{told}",
                 evidence=evidence,
             )
+        case ResultKind.ERROR if not _speaks_of_apn(extended):
+            return Cause(
+                remedy=Remedy.CONTEXT,
+                why=f"the modem refused to dial{told}",
+                evidence=evidence,
+            )
         case _ if _speaks_of_apn(extended):
             return Cause(
                 remedy=Remedy.APN,
@@ -177,7 +183,7 @@ def _speaks_of_apn(text: str) -> bool:
     return any(word in lowered for word in ("apn", "access point", "authentication", "not subscribed"))
 
 
-_NO_ECHO = 15
+_NO_NEGOTIATION, _NO_ECHO = 10, 15
 
 # pppd(8), EXIT STATUS.
 _EXITS: dict[int, tuple[Remedy, str, str]] = {
@@ -237,5 +243,8 @@ def cause_of_exit(exit_code: int | None, *, port_gone: bool, evidence: str) -> C
         else:
             return Cause(remedy=Remedy.ENDED, why="pppd was killed or died", evidence=evidence)
     remedy, why, advice = _EXITS.get(exit_code, (Remedy.MODEM, f"pppd ended with status {exit_code}", ""))
+    if exit_code == _NO_NEGOTIATION and "IPCP" in evidence:
+        # The firmware spoke LCP, so it is alive: the network has granted no context.
+        remedy = Remedy.CONTEXT
     named = Fault.HUNG if exit_code == _NO_ECHO else None
     return Cause(remedy=remedy, why=why, named=named, advice=advice, evidence=evidence)

@@ -79,7 +79,7 @@ def close(desk: Desk, result: str) -> Dialog[None]:
 
 def tell_result(closed: Step) -> Dialog[None]:
     """Report a step's result and put it on the disk."""
-    yield do.Report(subject="recovery", what=f"{SPECS[closed.rung].words}: {closed.result}", why=closed.why)
+    yield do.Report(subject="recovery", what=SPECS[closed.rung].words, why=closed.result)
     yield do.StoreStep(step=closed)
 
 

@@ -224,6 +224,8 @@ class Modem:
         """Take a new configuration; redial only if it concerns the modem."""
         before, self.config = self.config, config
         self.now = now
+        if before.power != config.power:
+            self.ladder.unusable.clear()  # what could not be done may be possible now
         concerned = (before.cellular, before.modem, before.ppp) != (config.cellular, config.modem, config.ppp)
         return self.redial("the configuration of the modem has changed", now) if concerned else []
 
@@ -366,16 +368,16 @@ class Modem:
             self.ladder.session_ended(now)
         if (vain := self.ladder.in_vain(cause.why)) is not None:
             self.closed.append(vain)
-        self._plan(cause, now)
-        delay = retry_delay(cause, failures=self.failures, rng=self._rng)
+        effort = self._plan(cause, now)
+        delay = retry_delay(cause, failures=self.failures, rng=self._rng, effort=effort)
         if delay is None:
             self.retry_at = now + HOPELESS_RETRY
             return False
         self.retry_at = now + max(delay, self.ladder.hold_off(now))
         return True
 
-    def _plan(self, cause: Cause, now: float) -> None:
-        """Ask the ladder what is due against this cause."""
+    def _plan(self, cause: Cause, now: float) -> int | None:
+        """Ask the ladder what is due against this cause; return the effort it has cost so far."""
         self.plan, self.held_back = None, ""
         situation = Situation(
             other_line_works=self.other_line_works,
@@ -389,10 +391,10 @@ class Modem:
         )
         choice = self.ladder.choose(cause, situation, now)
         if choice is None:
-            return
+            return None
         self.held_back = choice.held_back
         if choice.rung is Rung.REDIAL:
-            return
+            return choice.effort
         last = self.ladder.taken[-1].step.rung if self.ladder.taken else None
         self.plan = Plan(
             rung=choice.rung,
@@ -402,6 +404,7 @@ class Modem:
             stray=self.stray,
             again=last is choice.rung,
         )
+        return choice.effort
 
     def _session_ended(self, event: SessionEnded, now: float) -> list[Action]:
         self.known.session = None

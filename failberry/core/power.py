@@ -6,6 +6,7 @@ alike; :mod:`failberry.adapters.usbpower` carries it out and refuses a plan that
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -47,6 +48,11 @@ class Casualty:
     """Why this must not happen (``carries /``, ``is the LAN interface eth0``…); empty: no harm."""
 
 
+def objections(casualties: Iterable[Casualty]) -> str:
+    """Who must not go dark and why; empty if nobody is harmed."""
+    return "; ".join(f"{each.product} at USB {each.usb_path} {each.harm}" for each in casualties if each.harm)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerPlan:
     """How to cut the power of one device."""
@@ -59,19 +65,15 @@ class PowerPlan:
     words: str
     """Which ports and why, for people."""
     casualties: tuple[Casualty, ...] = ()
-    """The blast radius: whatever else hangs below these ports, harmless or not."""
+    """The blast radius: whatever else hangs below these ports, harmless or not; the target itself only if it
+    would be harmed, which is another device in the modem's place then."""
     impossible: str = ""
     """Why power cannot be cut at all; then ``ports`` is empty."""
 
     @property
     def refusal(self) -> str:
         """Why this plan must not be carried out unless forced; empty: it may."""
-        if self.impossible:
-            return self.impossible
-        harmed = [
-            f"{each.product} at USB {each.usb_path} {each.harm}" for each in self.casualties if each.harm
-        ]
-        return "; ".join(harmed)
+        return self.impossible or objections(self.casualties)
 
 
 class PowerOutcome(StrEnum):

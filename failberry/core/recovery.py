@@ -66,6 +66,7 @@ LADDER: tuple[RungSpec, ...] = (
         tries=1,
         urgent=(Budget(count=12, span=HOUR), Budget(count=96, span=DAY)),
         patient=(Budget(count=6, span=HOUR), Budget(count=48, span=DAY)),
+        needs_at=True,  # a port that answers nobody was hung up by the dial already
         needs_bus=True,
     ),
     RungSpec(
@@ -178,6 +179,8 @@ _WAITS: Mapping[Remedy, tuple[float, float] | None] = {
     Remedy.HOST: (5.0, 300.0),
     Remedy.ENDED: (1.0, 300.0),
 }
+GROWTH = 3
+"""Doublings of the waits from one climb to the next."""
 JITTER = 0.2
 """Share of a wait that is random, so that a street of these does not dial in step."""
 
@@ -187,11 +190,17 @@ FLAP_WAIT, LONGEST_FLAP_WAIT = 10.0, 900.0
 _REMEMBERED = 200
 
 
-def retry_delay(cause: Cause, *, failures: int, rng: random.Random) -> float | None:
-    """Return seconds until the next dial; ``None``: wait for a person.
+def retry_delay(
+    cause: Cause, *, failures: int, rng: random.Random, effort: int | None = None
+) -> float | None:
+    """Return seconds until the next step; ``None``: wait for a person.
 
-    ``failures`` counts the failures in a row, this one included.
+    ``failures`` counts the failures in a row, this one included.  Where the modem is to blame the climb
+    itself is the progress, and waits grow with its ``effort`` only; a network that said no is given more
+    time at every failure.
     """
+    if effort is not None and _PERMITTED[cause.remedy] is _ALL:
+        failures = min(failures, effort + 1)
     waits = _WAITS[cause.remedy]
     if waits is None:
         return None
@@ -223,6 +232,8 @@ class Choice:
     """The next step, and what a person should know about it."""
 
     rung: Rung
+    effort: int | None = None
+    """How many times this was tried before, all climbs counted; waits grow with it.  ``None``: unknown."""
     held_back: str = ""
     """Why nothing harder is done; empty: this is what the climb wants."""
 
@@ -241,6 +252,8 @@ class _Position:
 
     index: int = 0
     tries: int = 0
+    climbs: int = 0
+    """Climbs that came to their top in vain."""
 
 
 @dataclass(slots=True)
@@ -255,8 +268,6 @@ class Ladder:
     _positions: dict[Fault, _Position] = field(default_factory=dict)
     _ends: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     _cycles_in_vain: int = 0
-    _climbs: int = 0
-    """Climbs that came to their top."""
 
     # --- memory ------------------------------------------------------------------------------
 
@@ -292,7 +303,7 @@ class Ladder:
     def well(self) -> Step | None:
         """Note that the line works: climbs start from the bottom again.  Returns the step that helped."""
         self._positions.clear()
-        self._cycles_in_vain = self._climbs = 0
+        self._cycles_in_vain = 0
         return self.finish("helped")
 
     def hold_off(self, now: float) -> float:
@@ -318,15 +329,16 @@ class Ladder:
                     continue
                 if index == position.index and position.tries >= _tries(spec, cause.fault):
                     continue
-                if (obstacle := self._obstacle(spec, situation, now)) is not None:
+                if (obstacle := self._obstacle(spec, situation, position.climbs, now)) is not None:
                     held[spec.rung] = f"{spec.words}: {obstacle}"
                     continue
                 position.tries = position.tries + 1 if position.index == index else 1
                 position.index = index
-                return Choice(rung=spec.rung, held_back="; ".join(held.values()))
+                effort = position.tries - 1 + GROWTH * position.climbs
+                return Choice(rung=spec.rung, effort=effort, held_back="; ".join(held.values()))
             # All that is free has been tried in vain: from the bottom again, with waits that have grown.
             position.index, position.tries = 0, 0
-            self._climbs += 1
+            position.climbs += 1
         return Choice(rung=Rung.REDIAL, held_back="; ".join(held.values()))
 
     @staticmethod
@@ -338,7 +350,7 @@ class Ladder:
             return False
         return situation.on_bus or not spec.needs_bus
 
-    def _obstacle(self, spec: RungSpec, situation: Situation, now: float) -> str | None:
+    def _obstacle(self, spec: RungSpec, situation: Situation, climbs: int, now: float) -> str | None:
         """Why a step that might help is not taken now; words for the owner."""
         if spec.hardware and situation.usb_path is None:
             return "it is not known where the modem is plugged in; name the place as modem.usb_path"
@@ -351,21 +363,21 @@ class Ladder:
             del self.unusable[spec.rung]
         if situation.other_line_works and spec.patient is None:
             return "not while the other line works"
-        if spec.rung is Rung.REBOOT and (why_not := self._against_reboot(situation)):
+        if spec.rung is Rung.REBOOT and (why_not := self._against_reboot(situation, climbs)):
             return why_not
         budgets = spec.patient if situation.other_line_works else spec.urgent
         return next(
             (words for budget in budgets or () if (words := self._exhausted(spec.rung, budget, now))), None
         )
 
-    def _against_reboot(self, situation: Situation) -> str:
+    def _against_reboot(self, situation: Situation, climbs: int) -> str:
         if not situation.may_reboot:
             return "switched off by recovery.reboot"
         if situation.disk_problem is not None:
             return f"its budget cannot be kept on the disk: {situation.disk_problem}"
         if situation.uptime < UPTIME_BEFORE_REBOOT:
             return "this machine has been up for less than an hour"
-        if self._cycles_in_vain < VAIN_BEFORE_REBOOT and self._climbs < VAIN_BEFORE_REBOOT:
+        if self._cycles_in_vain < VAIN_BEFORE_REBOOT and climbs < VAIN_BEFORE_REBOOT:
             return "everything else has not been tried twice yet"
         return ""
 
