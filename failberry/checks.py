@@ -24,7 +24,7 @@ _MAC = r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}"
 _PORTS = r"([0-9]{1,5})(?:-([0-9]{1,5}))?"
 _HTTP_PATH = r"/[A-Za-z0-9._~/-]{1,63}"
 
-_SPENDS_A_TRY = r"PIN(?!G)|PUK|CLCK|CPWD|CSIM|UNLOCK|ZNCK"
+SPENDS_A_TRY = r"PIN(?!G)|PUK|CLCK|CPWD|CSIM|UNLOCK|ZNCK"
 """Commands that take a PIN, PUK or network code (TS 27.007 clauses 7.4, 7.5, 8.3, 8.17), and vendors' own."""
 _NOT_BASIC = r'"[^"]*"?|[^A-Z0-9&\\;=?][^;"]*'
 """Extended commands and texts: what is left of a command line are its basic ones (V.250 clauses 5.3, 5.4)."""
@@ -169,7 +169,7 @@ def _at_command(command: str) -> str | None:
         return "does not begin with AT; write it as it would be typed, for example AT+ZOPRT=5"
     if len(line) > 200:
         return "is longer than the 200 characters that modems take; split it in two"
-    if re.search(_SPENDS_A_TRY, line):
+    if re.search(SPENDS_A_TRY, line):
         return (
             "speaks of a PIN, PUK or lock, and three wrong tries block a SIM; "
             "remove it and give the PIN as `pin` in [cellular], where it is tried once"
