@@ -27,11 +27,18 @@ CLOSE_TIMEOUT = 35.0
 """closing_wait is 30 s by default (setserial(8))."""
 CARRIER_TIMEOUT, CARRIER_CHECKS = 1.0, 50
 """Seconds that DCD may lag behind CONNECT (it comes by another endpoint), and how often to look."""
+TURN = 15.0
+"""Seconds that a guest waits for its turn on a port where the core talks."""
 _CHUNK = 4096
 
 
 class AtPort:
-    """One open AT port; one command at a time."""
+    """One open AT port; one command at a time.
+
+    The core's commands have the right of way: a new one supersedes one that is pending, for the core sends
+    it only when it has given up the other (``ATH`` after a dial that hangs).  A guest's command, the owner's,
+    waits until the port is silent; then the core waits for it, at most that command's own deadline.
+    """
 
     def __init__(
         self, role: PortRole, device: serial.Serial, post: Callable[[PortLost | UrcReceived], None]
@@ -48,6 +55,11 @@ class AtPort:
         self._gone = False
         self._connected = False
         """Whether a dial has put the port into data mode."""
+        self._guest = False
+        """Whether the pending command is a guest's."""
+        self._silent = asyncio.Event()
+        """Nobody waits for an answer."""
+        self._silent.set()
         self.listen()
 
     def listen(self) -> None:
@@ -64,19 +76,47 @@ class AtPort:
 
     async def ask(self, deed: int, command: Command[object]) -> CommandAnswered:
         """Send the command and wait for its final result, at most ``command.timeout`` seconds."""
+        await self._guest_gone()
+        return await self._ask(deed, command)
+
+    async def ask_between(self, command: Command[object]) -> CommandAnswered:
+        """Send a guest's command once nobody else talks; gives up after :data:`TURN` seconds."""
+        try:
+            async with asyncio.timeout(TURN):
+                while not self._silent.is_set():
+                    await self._silent.wait()
+        except TimeoutError:
+            return CommandAnswered(deed=0, problem=f"{self._tty} is busy; try again")
+        if self._connected:
+            return CommandAnswered(deed=0, problem=f"{self._tty} carries a session")
+        self._guest = True
+        try:
+            return await self._ask(0, command)
+        finally:
+            self._guest = False
+
+    async def _guest_gone(self) -> None:
+        # A guest's command has a deadline, so this has one; a second guest may have been quicker than we.
+        while self._guest:
+            await self._silent.wait()
+
+    async def _ask(self, deed: int, command: Command[object]) -> CommandAnswered:
         if self._gone:
             return CommandAnswered(deed=deed, problem=f"{self._tty} was lost")
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(CommandAnswered(deed=0, problem="another command took its place"))
         self._lines = []
         self._dialling = command.text.upper().startswith("ATD")
         if self._connected:
             self._codec.reset()
             self._connected = False
         self.listen()
-        self._answer = asyncio.get_running_loop().create_future()
+        mine = self._answer = asyncio.get_running_loop().create_future()
+        self._silent.clear()
         try:
             self._write(self._codec.send(command.text, prefixes=command.prefixes))
             async with asyncio.timeout(command.timeout):
-                answer = await self._answer
+                answer = await mine
         except TimeoutError:
             self._codec.abandon()
             return CommandAnswered(deed=deed, lines=tuple(self._lines))
@@ -84,12 +124,15 @@ class AtPort:
             self._codec.abandon()
             return CommandAnswered(deed=deed, problem=str(error))
         finally:
-            self._answer = None
-            self._dialling = False
+            if self._answer is mine:  # and not of one that took its place
+                self._answer = None
+                self._dialling = False
+                self._silent.set()
         return CommandAnswered(deed=deed, lines=answer.lines, result=answer.result, problem=answer.problem)
 
     async def pulse_dtr(self, deed: int, seconds: float) -> CommandAnswered:
         """Lower DTR, wait, raise it."""
+        await self._guest_gone()
         try:
             self._device.dtr = False
             await asyncio.sleep(seconds)
@@ -100,6 +143,7 @@ class AtPort:
 
     async def send_bytes(self, deed: int, payload: bytes, silence: float) -> CommandAnswered:
         """Send raw bytes with silence around them."""
+        await self._guest_gone()
         if self._gone:
             return CommandAnswered(deed=deed, problem=f"{self._tty} was lost")
         await asyncio.sleep(silence)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from failberry.adapters import portlock
+from failberry.adapters import portlock, serialport
 from failberry.adapters.serialport import AtPort, ModemPorts
 from failberry.at import commands
 from failberry.at.codec import ResultKind
@@ -178,3 +178,105 @@ def test_a_missing_port_is_told() -> None:
         assert "/dev/ttyUSB99" in (opened.problem or "")
 
     asyncio.run(stage())
+
+
+class Prompter:
+    """Takes the modem's place: notes what it is told, and answers when the test says so."""
+
+    def __init__(self, stick: Stick) -> None:
+        self.master = stick.master
+        self.told = bytearray()
+        self.news = asyncio.Event()
+        asyncio.get_running_loop().remove_reader(self.master)
+        asyncio.get_running_loop().add_reader(self.master, self.read)
+
+    def read(self) -> None:
+        self.told += os.read(self.master, 4096)
+        self.news.set()
+
+    async def hears(self, command: bytes) -> None:
+        while not self.told.endswith(command + b"\r"):
+            self.news.clear()
+            await self.news.wait()
+
+    def says(self, *lines: str) -> None:
+        os.write(self.master, "".join(f"\r\n{each}\r\n" for each in lines).encode())
+
+
+def _command(text: str, timeout: float = 5.0) -> commands.Command[None]:
+    return commands.Command(text=text, timeout=timeout, parse=lambda lines: None)
+
+
+def test_a_guest_waits_until_nobody_talks_and_then_the_core_waits_for_the_guest() -> None:
+    async def scene(stick: Stick, port: AtPort, heard: list[object]) -> None:
+        modem = Prompter(stick)
+        core = asyncio.create_task(port.ask(1, _command("AT+A")))
+        await modem.hears(b"AT+A")
+        guest = asyncio.create_task(port.ask_between(_command("AT+G")))
+        other = asyncio.create_task(port.ask_between(_command("AT+H")))
+        modem.says("+A: 1", "OK")
+        assert (await core).lines == ("+A: 1",)
+        await modem.hears(b"AT+G")
+        later = [
+            asyncio.create_task(port.ask(2, _command("AT+B"))),
+            asyncio.create_task(port.send_bytes(3, b"\xff", 0.0)),
+        ]
+        modem.says("+G: 2", "OK")
+        assert (await guest).lines == ("+G: 2",)
+        # Whichever of the others was first: none of them spoke while the guest did.
+        for _ in range(2):
+            while not modem.told.rstrip(b"\xff").endswith((b"AT+H\r", b"AT+B\r")):
+                modem.news.clear()
+                await modem.news.wait()
+            modem.told.clear()
+            modem.says("OK")
+        answers = [await other, *[await each for each in later]]
+        assert [each.problem for each in answers] == [None, None, None]
+
+    play(scene)
+
+
+def test_a_guest_that_finds_no_turn_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serialport, "TURN", 0.02)
+
+    async def scene(stick: Stick, port: AtPort, heard: list[object]) -> None:
+        modem = Prompter(stick)
+        core = asyncio.create_task(port.ask(1, _command("AT+A")))
+        await modem.hears(b"AT+A")
+        answer = await port.ask_between(_command("AT+G"))
+        assert answer.problem is not None
+        assert "is busy" in answer.problem
+        modem.says("OK")
+        assert (await core).result is not None
+        assert bytes(modem.told) == b"AT+A\r"
+
+    play(scene)
+
+
+def test_a_guest_never_speaks_into_a_session() -> None:
+    async def scene(stick: Stick, port: AtPort, heard: list[object]) -> None:
+        dialled = await port.ask(1, commands.dial("*99#"))
+        assert dialled.result is not None
+        answer = await port.ask_between(commands.ATTENTION)
+        assert answer.problem is not None
+        assert "carries a session" in answer.problem
+
+    play(scene)
+
+
+def test_a_command_that_took_the_place_of_another_keeps_it() -> None:
+    async def scene(stick: Stick, port: AtPort, heard: list[object]) -> None:
+        modem = Prompter(stick)
+        first = asyncio.create_task(port.ask(1, _command("AT+FIRST", timeout=0.05)))
+        await modem.hears(b"AT+FIRST")
+        second = asyncio.create_task(port.ask(2, _command("AT+SECOND")))
+        superseded = await first
+        assert (superseded.deed, superseded.result) == (1, None)
+        assert superseded.problem is not None
+        await modem.hears(b"AT+SECOND")
+        await asyncio.sleep(0.06)  # the deadline of the first goes by
+        modem.says("+SECOND: 2", "OK")
+        answer = await second
+        assert (answer.deed, answer.lines) == (2, ("+SECOND: 2",))
+
+    play(scene)
