@@ -27,6 +27,7 @@ from failberry.adapters.pppd import Pppd
 from failberry.adapters.serialport import ModemPorts
 from failberry.adapters.store import STATE_FILE, Store
 from failberry.adapters.usbbus import UsbWatch
+from failberry.adapters.worker import HookSocket
 from failberry.config import Config
 from failberry.configfile import load, show, warnings
 from failberry.control.server import ControlServer, listen
@@ -56,7 +57,7 @@ class Places:
     config: Path = Path("/etc/failberry/failberry.toml")
     state: Path = STATE_FILE
     runtime: Path = Path("/run/failberry")
-    hook: Path = Path("/usr/lib/failberry/ppp-hook")
+    hook: Path = Path("/usr/lib/failberry/session-hook")
 
     @property
     def control(self) -> Path:
@@ -123,6 +124,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
     netlink = Netlink()
     firewall = FirewallAdapter(config.firewall.backend)
     ports = ModemPorts(post)
+    hook = HookSocket(places.session / "hook")
     pppd = Pppd(post=post, directory=places.session, hook=places.hook)
     store = Store(places.state)
     usb = UsbWatch(post)
@@ -140,7 +142,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
 
     # What a predecessor left: records of PINs, and perhaps a session that still carries traffic.
     records, records_problem = store.pin_records()
-    pppd.listen()
+    hook.listen(pppd.heard)
     session = pppd.adopt()
 
     async with asyncio.TaskGroup() as tasks:
@@ -183,6 +185,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         for task in running:
             task.cancel()
         usb.close()
+        hook.close()
         pppd.close()
         await ports.close()
         await netlink.close()

@@ -17,6 +17,7 @@ import pytest
 
 from failberry.adapters import portlock
 from failberry.adapters.pppd import Pppd
+from failberry.adapters.worker import HookSocket
 from failberry.core.events import SessionEnded, SessionUp
 from tests.simulation.world import BASE
 
@@ -35,6 +36,7 @@ class Bench:
         self.tty.write_text("")
         self.events: list[SessionUp | SessionEnded] = []
         self.arrived = asyncio.Event()
+        self.ear = HookSocket(path / "session" / "hook")
 
     def post(self, event: SessionUp | SessionEnded) -> None:
         self.events.append(event)
@@ -47,8 +49,12 @@ class Bench:
         worker = Pppd(
             post=self.post, directory=self.path / "session", hook=self.path / "hook", program=str(program)
         )
-        worker.listen()
+        self.ear.listen(worker.heard)
         return worker
+
+    def close(self, worker: Pppd) -> None:
+        worker.close()
+        self.ear.close()
 
     async def event(self) -> SessionUp | SessionEnded:
         async with asyncio.timeout(10):
@@ -107,7 +113,7 @@ def test_an_address_makes_a_session_and_term_ends_it(bench: Bench) -> None:
         await worker.stop(2)
         ended = await bench.event()
         assert ended == SessionEnded(exit_code=5, port_gone=False, evidence="")
-        worker.close()
+        bench.close(worker)
 
     asyncio.run(life())
     assert list((bench.path / "lock").iterdir()) == []
@@ -123,7 +129,7 @@ def test_a_deaf_pppd_is_killed_after_the_deadline(bench: Bench, monkeypatch: pyt
         ended = await bench.event()
         assert isinstance(ended, SessionEnded)
         assert ended.exit_code is None
-        worker.close()
+        bench.close(worker)
 
     asyncio.run(life())
 
@@ -136,7 +142,7 @@ def test_an_end_says_whether_the_port_is_gone(bench: Bench, *, vanish: bool, gon
         await worker.start(1, BASE, str(bench.tty), carrier=True)
         ended = await bench.event()
         assert ended == SessionEnded(exit_code=2, port_gone=gone, evidence="Modem hangup")
-        worker.close()
+        bench.close(worker)
 
     asyncio.run(life())
 
@@ -159,7 +165,7 @@ def test_the_log_stands_in_for_a_hook_that_never_speaks(
         assert up.session.remote == IPv4Address("100.64.7.1")
         assert [str(each) for each in up.session.dns] == ["192.0.2.53", "192.0.2.54"]
         await worker.stop(2)
-        worker.close()
+        bench.close(worker)
 
     asyncio.run(life())
 
@@ -170,7 +176,7 @@ def test_a_session_outlives_the_daemon_and_is_adopted(bench: Bench) -> None:
         await worker.start(1, BASE, str(bench.tty), carrier=True)
         bench.hook(EVENT="ip-up", PPPD_PID=bench.pid(), IPLOCAL="100.64.7.2", IPREMOTE="100.64.7.1")
         await bench.event()
-        worker.close()
+        bench.close(worker)
         return int(bench.pid())
 
     async def second(pid: int) -> None:
@@ -181,7 +187,7 @@ def test_a_session_outlives_the_daemon_and_is_adopted(bench: Bench) -> None:
         await worker.stop(3)
         ended = await bench.event()
         assert isinstance(ended, SessionEnded)
-        worker.close()
+        bench.close(worker)
 
     pid = asyncio.run(first())
     os.kill(pid, 0)
@@ -193,13 +199,13 @@ def test_a_dial_cut_in_the_middle_is_not_adopted_but_ended(bench: Bench) -> None
     async def first() -> int:
         worker = bench.pppd(STAY)
         await worker.start(1, BASE, str(bench.tty), carrier=True)
-        worker.close()
+        bench.close(worker)
         return int(bench.pid())
 
     async def second() -> None:
         worker = bench.pppd(STAY)
         assert worker.adopt() is None
-        worker.close()
+        bench.close(worker)
 
     pid = asyncio.run(first())
     asyncio.run(second())
@@ -216,7 +222,7 @@ def test_a_garbled_session_file_is_no_session(bench: Bench, content: str) -> Non
         (bench.path / "session" / "session.json").write_text(content)
         assert worker.adopt() is None
         assert not (bench.path / "session" / "session.json").exists()
-        worker.close()
+        bench.close(worker)
 
     asyncio.run(life())
 
@@ -227,14 +233,14 @@ def test_a_port_that_has_vanished_is_told_before_pppd_is_started(bench: Bench) -
         bench.tty.unlink()
         started = await worker.start(1, BASE, str(bench.tty), carrier=True)
         assert "vanished" in (started.problem or "")
-        worker.close()
+        bench.close(worker)
 
     asyncio.run(life())
 
 
 def test_a_missing_pppd_is_told(bench: Bench) -> None:
     async def life() -> None:
-        bench.pppd(STAY).close()
+        bench.close(bench.pppd(STAY))
         worker = Pppd(
             post=bench.post,
             directory=bench.path / "session",
