@@ -103,7 +103,7 @@ def _await_modem(desk: Desk, patience: float) -> Dialog[ModemHardware | Failed]:
         if located.hardware is not None:
             desk.retry_at = None
             return located.hardware
-        desk.known = Known(missing=located.problem)
+        desk.known = Known(missing=located.problem, answers=False)
         cause = _absence(desk, located, patience)
         if cause is not None and desk.now >= since + cause[0]:
             desk.retry_at = None

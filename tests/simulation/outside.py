@@ -96,9 +96,10 @@ def power_on(world: World) -> None:
 
 
 def reboot(world: World) -> None:
+    world.down = True
+    world.life = next(world.order)
     if world.session is not None:
         world.end_session(5, "")
-    world.life = next(world.order)
     world.tell_modem(world.modem.usb_reset(world.now))
 
     def up() -> None:

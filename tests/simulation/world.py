@@ -90,6 +90,8 @@ class World:
         self.ports: dict[PortRole, Port] = {}
         self.session: Session | None = None
         self.life = 0
+        self.down = False
+        """Whether this machine is rebooting: nobody is there to hear."""
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self.order = itertools.count()
         if self.plugged:
@@ -101,6 +103,7 @@ class World:
     def boot(self, *, adopt: bool = False) -> None:
         """Start the daemon anew; what it had scheduled is gone, what the world has scheduled is not."""
         self.life = next(self.order)
+        self.down = False
         self.ports = {}
         session = self.session if adopt else None
         self.session = session
@@ -118,7 +121,9 @@ class World:
         self.post(ev.NetworkObserved(facts=self.facts()))
 
     def post(self, event: ev.Event) -> None:
-        """Hand the event to the core now."""
+        """Hand the event to the core now, if there is one."""
+        if self.down:
+            return
         for action in self.appliance.handle(event, self.now):
             self._perform(action)
         self.check()
@@ -144,7 +149,7 @@ class World:
             due = [end]
             if self._heap:
                 due.append(self._heap[0][0])
-            deadlines = (self.appliance.next_deadline(), self.modem.next_deadline(self.now))
+            deadlines = (self._deadline(), self.modem.next_deadline(self.now))
             due += [each for each in deadlines if each is not None]
             self.now = max(self.now, min(due))
             steps_now, before = (steps_now + 1, before) if self.now == before else (0, self.now)
@@ -153,11 +158,14 @@ class World:
                 heapq.heappop(self._heap)[2]()
             elif (timer := self.modem.next_deadline(self.now)) is not None and timer <= self.now:
                 self.tell_modem(self.modem.tick(self.now))
-            elif (deadline := self.appliance.next_deadline()) is not None and deadline <= self.now:
+            elif (deadline := self._deadline()) is not None and deadline <= self.now:
                 self.post(ev.Tick())
             elif self.now >= end:
                 return until is None
         return True
+
+    def _deadline(self) -> float | None:
+        return None if self.down else self.appliance.next_deadline()
 
     def until(self, state: ModemState, seconds: float = 300.0) -> None:
         """Run until the modem machine is in that state, or fail."""
