@@ -21,7 +21,9 @@ HOME = "/opt/lab"  # in the guest; modemsim is a package below it
 STANDBY_GATEWAY, DUAL_WAN_ROUTER = "standby-gateway", "dual-wan-router"
 STICK = "/run/stick.sock"
 MODEM_CONTROL = "/run/modemsim.sock"
+SWITCH_RULE = "40-usb_modeswitch.rules"
 MOBILE_ADDRESS, CARRIER_ADDRESS, CARRIER_DNS = "203.0.113.130", "203.0.113.129", "203.0.113.253"
+PORTS_THERE = "ls -d /sys/bus/usb/devices/1-1:1.*/ttyUSB* | grep -c : | grep -qx 4"
 INSTALL_DEADLINE = 180.0
 WORLD_DEADLINE = 180.0
 
@@ -36,6 +38,9 @@ def ready(deb: Path | None = None) -> Stage:
         vm.put_tree(GUEST, HOME)
         if MODEM.is_dir():
             vm.put_tree(MODEM, f"{HOME}/modemsim")
+        # What turns a CD-ROM into a modem here is the product, unless a scenario has Debian's rule do it.
+        vm.run(["ln", "-s", "/dev/null", f"/etc/udev/rules.d/{SWITCH_RULE}"])
+        vm.run(["udevadm", "control", "--reload"])
         vm.spawn("lab-stick", [f"{HOME}/stick.py", "serve"])
         if deb:
             vm.put(f"/root/{deb.name}", deb.read_bytes())
@@ -95,9 +100,20 @@ class Lab:
     def plug(self, *, deadline: float = 20.0) -> None:
         """Plug the stick in and wait for the option driver's ports."""
         self.stick("plug")
-        self.vm.wait_until(
-            "ls /sys/bus/usb/devices/1-1:1.*/ttyUSB* | grep -c : | grep -qx 4", deadline=deadline
-        )
+        self.vm.wait_until(PORTS_THERE, deadline=deadline)
+
+    def switch_by_debian(self) -> None:
+        """Let usb-modeswitch's own udev rule switch CD-ROMs, as it does wherever it is installed."""
+        self.vm.run(["rm", f"/etc/udev/rules.d/{SWITCH_RULE}"])
+        self.vm.run(["udevadm", "control", "--reload"])
+
+    def hold_ports(self) -> None:
+        """Have another program keep a tty of the stick open: its number stays taken, all others move by one.
+
+        The hang-up does not end it, as it would end a program whose terminal this is.
+        """
+        self.vm.spawn("holder", "trap '' HUP; exec sleep 3600 < /dev/ttyUSB0")
+        self.vm.wait_until("fuser --silent /dev/ttyUSB0", deadline=10)
 
     def start_modem(self, **settings: object) -> None:
         """Run the simulated modem in the stick, not plugged yet; settings as in ``modemsim.model``.

@@ -1,11 +1,15 @@
 """The USB half of the modem, when another program plays it: power and modem lines over a unix socket.
 
-Lines heard: ``power on|off``, ``dtr N 0|1``; all others are for other ears. Lines said: ``plug``, ``unplug``,
-``dcd N 0|1``. The bytes go over ttys of their own (``wires.TtyEnd``).
+Lines heard: ``power on|off``, ``dtr N 0|1``, ``reset`` (the host has reset the device), ``switch`` (the host
+sent the CD-ROM what turns it into a modem); all others are for other ears. Lines said: ``firmware`` (from now
+on it is we who decide what is on the bus), ``show nothing|modem|cd_rom``, ``dcd N 0|1``. The bytes go over
+ttys of their own (``wires.TtyEnd``).
 """
 
 import socket
 from pathlib import Path
+
+from .model import Shows
 
 MAX_LINE = 4096
 SEND_DEADLINE = 1.0
@@ -18,6 +22,7 @@ class Bus:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(SEND_DEADLINE)
         self._socket.connect(str(path))
+        self._socket.sendall(b"firmware\n")
         self._pending = b""
         self._dcd: dict[int, bool] = {}
 
@@ -37,9 +42,9 @@ class Bus:
         self._pending = rest[:MAX_LINE]
         return [line.decode(errors="replace").split() for line in lines]
 
-    def plug(self, *, into: bool) -> None:
-        """Put the device on the bus, or take it off."""
-        self._socket.sendall(b"plug\n" if into else b"unplug\n")
+    def show(self, shows: Shows) -> None:
+        """Be this on the bus."""
+        self._socket.sendall(f"show {shows}\n".encode())
 
     def set_dcd(self, port: int, *, up: bool) -> None:
         """Move a port's carrier detect, when that changes it."""

@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import IO, assert_never
 
+from . import carrier
 from .bus import Bus
 from .carrier import PppSession
 from .control import ControlServer
-from .model import Appear, Output, PppBytes, StartPpp, StopPpp, Vanish, Write
+from .model import Appear, Output, PppBytes, Reach, Shows, StartPpp, StopPpp, Vanish, Write
 from .modem import SimModem
 from .port import Mode
 from .wires import PtyEnd, Wire
@@ -42,6 +43,7 @@ class Loop:
     vanished: bool = False
     stopping: bool = False
     _stored: dict[str, object] = field(default_factory=dict)
+    _plane: tuple[object, ...] = ()
 
     # --- life
 
@@ -177,13 +179,22 @@ class Loop:
         now = time.monotonic()
         for words in lines:
             match words:
-                case ["power", "on"] if not self.modem.powered and not self.vanished:
+                case ["power", "on"]:
                     self.perform(self.modem.power_on(now))
-                case ["power", "off"] if self.modem.powered and not self.vanished:
-                    outputs = self.modem.power_off(now)
-                    self.perform(each for each in outputs if not isinstance(each, Vanish))
+                case ["power", "off"]:
+                    self.perform(self.modem.power_off(now))
+                case ["reset"]:
+                    self._reset(now)
+                case ["switch"]:
+                    self.perform(self.modem.switch_mode(now))
                 case ["dtr", port, level] if int(port) < len(self.wires):
                     self.perform(self.modem.dtr(int(port), up=level == "1", now=now))
+
+    def _reset(self, now: float) -> None:
+        outputs = self.modem.usb_reset(now)
+        if not self.modem.faults.enumerates_after:  # the device is back already
+            outputs = [each for each in outputs if not isinstance(each, Vanish | Appear)]
+        self.perform(outputs)
 
     def _session_event(self, session: PppSession, events: int) -> None:
         if self.sessions.get(session.port) is not session:
@@ -215,6 +226,12 @@ class Loop:
         if self.bus is not None:
             for port in self.modem.ports:
                 self.bus.set_dcd(port.number, up=port.cid is not None or port.mode is Mode.STUCK)
+        network, reach = self.modem.network, self.modem.reach
+        plane = () if reach is Reach.EVERYWHERE else (reach, network.address, network.dns)
+        if self.netns and plane != self._plane:
+            self._plane = plane
+            if problem := carrier.limit(self.netns, reach, network.address, network.dns):
+                self.modem.note(time.monotonic(), f"carrier: {problem}")
 
     def _perform_one(self, output: Output) -> None:
         match output:
@@ -229,8 +246,8 @@ class Loop:
                 self._stop_ppp(port, graceful=graceful)
             case Vanish():
                 self._vanish()
-            case Appear():
-                self._appear()
+            case Appear(shows=shows):
+                self._appear(shows)
             case _:
                 assert_never(output)
 
@@ -258,7 +275,7 @@ class Loop:
     def _vanish(self) -> None:
         self.vanished = True
         if self.bus is not None:
-            self.bus.plug(into=False)
+            self.bus.show(Shows.NOTHING)
         for wire in self.wires:
             if self._is_away(wire):
                 wire.close()
@@ -267,7 +284,7 @@ class Loop:
     def _is_away(self, wire: Wire) -> bool:
         return self.vanished and isinstance(wire.end, PtyEnd)
 
-    def _appear(self) -> None:
-        self.vanished = False
+    def _appear(self, shows: Shows) -> None:
+        self.vanished = shows is not Shows.MODEM
         if self.bus is not None:
-            self.bus.plug(into=True)
+            self.bus.show(shows)

@@ -91,8 +91,8 @@ class Faults:
     ``heals_by`` names the gentlest of REMEDIES that ends what hangs: ``silent``, ``silent_ports``,
     ``no_data``, ``garbage``, ``garbage_only``, ``stuck_in_data_mode`` and ``dial_result`` are then back at
     their defaults, and so is ``heals_by`` itself. A gentler one does nothing, though it looks as if it did.
-    Empty: until changed. What a hang keeps from being heard cannot heal it: a modem silent on every port obeys no AT
-    command, so that only DTR, a USB reset and power reach it.
+    Empty: until changed. What is not heard cannot heal: a modem silent on every port obeys no AT command, so
+    that only DTR, a USB reset and power reach it.
     """
 
     heals_by: str = ""

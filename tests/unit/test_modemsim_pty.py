@@ -131,15 +131,25 @@ def test_power_dtr_and_carrier_detect_over_the_bus_of_another_program(tmp_path):
         powered(on=False)
         bus.sendall(b"usb off\npower on\n")
         powered(on=True)
-        assert lines.readline() == "plug\n"
+        assert [lines.readline(), lines.readline()] == ["firmware\n", "show modem\n"]
         ask(port, "AT+CPMS?;E0")
         ask(port, "ATD*99#", b"7200000\r\n")
         assert lines.readline() == "dcd 2 1\n"
         bus.sendall(b"dtr 2 0\n")
         assert port.read_until(b"CARRIER\r\n") == b"\r\nNO CARRIER\r\n"
         assert lines.readline() == "dcd 2 0\n"
+        # The host has reset the device, and it is back already.
+        ask(port, "ATD*99#", b"7200000\r\n")
+        assert lines.readline() == "dcd 2 1\n"
+        bus.sendall(b"reset\n")
+        assert lines.readline() == "dcd 2 0\n"
         simulator.do("power_cycle", off_for=0.01)
-        assert [lines.readline(), lines.readline()] == ["unplug\n", "plug\n"]
+        assert [lines.readline(), lines.readline()] == ["show nothing\n", "show modem\n"]
+        simulator.do("set", cd_rom=True)
+        bus.sendall(b"power off\npower on\n")
+        assert [lines.readline(), lines.readline()] == ["show nothing\n", "show cd_rom\n"]
+        bus.sendall(b"switch\n")
+        assert [lines.readline(), lines.readline()] == ["show nothing\n", "show modem\n"]
         bus.sendall(b"power off\n")
         powered(on=False)
         simulator.end()

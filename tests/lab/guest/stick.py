@@ -16,12 +16,14 @@ port opens although carrier detect is down (``option`` does not wait for it), an
 a port without CLOCAL is hung up within 6 ms, which pppd's ``modem`` option reports as "Modem hangup".
 
 The socket (``/run/stick.sock``) speaks lines. Told at once and on each change: ``power on|off``, ``usb
-on|off`` (configured by the host), ``dtr N 0|1``, ``rts N 0|1``. Understood, and answered by ``ok`` or
-``error …``: ``plug``, ``unplug``, ``crash`` (gone from the bus until its power is cycled), ``dcd N 0|1``.
+on|off`` (configured by the host), ``dtr N 0|1``, ``rts N 0|1``; told when it happens: ``reset`` (the host has
+configured the device anew), ``switch`` (the host told the CD-ROM to turn into the modem). Understood, and
+answered by ``ok`` or ``error …``: ``plug`` and ``unplug``, what a hand does; ``crash``, gone from the bus
+until its power is cycled; ``dcd N 0|1``; ``show nothing|modem|cd_rom``, what the stick is on the bus. With
+power the stick shows the modem by itself, unless a listener has said ``firmware``: then that one says it.
 """
 
 import argparse
-import contextlib
 import errno
 import os
 import selectors
@@ -32,27 +34,24 @@ import subprocess
 import sys
 import termios
 import threading
-import time
 import tty
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+from cdrom import CdRom, absence_ignored
+from gadget import DISABLE, ENABLE, PACKETS, SETUP, UNBIND, Gadget, interface
+
 SOCKET = "/run/stick.sock"
-FUNCTIONS = Path("/run/stick")
-GADGET = Path("/sys/kernel/config/usb_gadget/stick")
-CONTROLLER = "dummy_udc.0"
+WORDS = ("ZTE,Incorporated", "ZTE WCDMA Technologies MSM")
 PORT_OFF = Path("/sys/bus/usb/devices/1-0:1.0/usb1-port1/disable")
+POWER_CHECK = 0.1  # seconds between looks at a port that may be off
 COMMAND_DEADLINE = 10.0
 
-# linux/usb/functionfs.h
-DESCRIPTORS_V2, STRINGS, FULL_SPEED, HIGH_SPEED = 3, 2, 1, 2
-UNBIND, ENABLE, DISABLE, SETUP = 1, 2, 3, 4
+VENDOR_SPECIFIC = (0xFF, 0xFF, 0xFF)
 # USB CDC PSTN subclass 1.2, 6.3.12 and 6.5.4; the option driver speaks these two to every vendor's modem.
 SET_CONTROL_LINE_STATE, SERIAL_STATE = 0x22, 0x20
 # Always a short packet, which ends a transfer; one of 512 bytes would need an empty one behind it.
 LARGEST_TO_HOST = 511
-PACKET = 512
 
 
 class Interface:
@@ -70,17 +69,13 @@ class Interface:
         self._dcd = False
 
     def descriptors(self, *, bulk_size: int) -> bytes:
-        """USB 2.0 tables 9-12 and 9-13."""
         into_host, out_of_host, *notify = self.endpoints
-        text = struct.pack("<9B", 9, 4, self.number, 0, len(self.endpoints), 0xFF, 0xFF, 0xFF, 0)
-        text += struct.pack("<4BHB", 7, 5, 0x80 | into_host, 2, bulk_size, 0)
-        text += struct.pack("<4BHB", 7, 5, out_of_host, 2, bulk_size, 0)
-        for number in notify:
-            text += struct.pack("<4BHB", 7, 5, 0x80 | number, 3, 16, 9)
-        return text
+        endpoints = [(0x80 | into_host, 2, bulk_size, 0), (out_of_host, 2, bulk_size, 0)]
+        endpoints += [(0x80 | number, 3, 16, 9) for number in notify]
+        return interface(self.number, VENDOR_SPECIFIC, endpoints)
 
-    def start(self) -> None:
-        into_host, out_of_host, *notify = (os.open(FUNCTIONS / f"ep{n}", os.O_RDWR) for n in self.endpoints)
+    def start(self, gadget: Gadget) -> None:
+        into_host, out_of_host, *notify = (gadget.open(number) for number in self.endpoints)
         carriers = [(self._to_host, into_host), (self._from_host, out_of_host)]
         carriers += [(self._notify, endpoint) for endpoint in notify]
         for carry, endpoint in carriers:
@@ -101,14 +96,14 @@ class Interface:
         while True:
             data = os.read(self.master, LARGEST_TO_HOST)
             if self.enabled:
-                with _absence_ignored():
+                with absence_ignored():
                     os.write(endpoint, data)
 
     def _from_host(self, endpoint: int) -> None:
         while True:
             data = b""
-            with _absence_ignored():
-                data = os.read(endpoint, PACKET)
+            with absence_ignored():
+                data = os.read(endpoint, PACKETS["high"])
             while data:
                 data = data[os.write(self.master, data) :]
 
@@ -117,24 +112,16 @@ class Interface:
             self._dcd_changed.wait()
             self._dcd_changed.clear()
             state = 3 if self._dcd else 0  # DCD and DSR
-            with _absence_ignored():
+            with absence_ignored():
                 os.write(endpoint, struct.pack("<BBHHHH", 0xA1, SERIAL_STATE, 0, self.number, 2, state))
-
-
-@contextlib.contextmanager
-def _absence_ignored() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ESHUTDOWN, errno.ENODEV, errno.ECONNRESET, errno.EINTR):
-            raise
-        time.sleep(0.01)
 
 
 class Stick:
     """The device: its place on the bus, its power, and who listens to its wires."""
 
-    def __init__(self, *, interfaces: int, modem: int) -> None:
+    def __init__(self, *, ids: tuple[int, int], interfaces: int, modem: int) -> None:
+        for module in ("dummy_hcd is_super_speed=0", "libcomposite", "usb_f_fs", "option"):
+            subprocess.run(["modprobe", *module.split()], check=True, timeout=30)
         self.interfaces: list[Interface] = []
         endpoint = 1
         for number in range(interfaces):
@@ -144,118 +131,124 @@ class Stick:
         self.state.update(
             {f"{wire} {number}": "0" for number in range(interfaces) for wire in ("dtr", "rts")}
         )
-        self.crashed = False
+        self.plugged = self.crashed = self.configured = False
         self.listeners: dict[socket.socket, bytes] = {}
+        self.firmware: socket.socket | None = None
         self.selector = selectors.DefaultSelector()
+        self.turn_read, self.turn_write = os.pipe()
+        self.modem = Gadget("stick", ids=ids, words=WORDS)
+        self._describe()
+        self.cdrom = CdRom(lambda: os.write(self.turn_write, b"x"))
+        self.gadgets = {"modem": self.modem, "cd_rom": self.cdrom.gadget}
+        self.shown: Gadget | None = None
 
-    # --- the device
-
-    def build(self, *, vendor: int, product: int) -> None:
-        """Describe the device to the kernel; it is not on the bus yet."""
-        for module in ("dummy_hcd is_super_speed=0", "libcomposite", "usb_f_fs", "option"):
-            subprocess.run(["modprobe", *module.split()], check=True, timeout=30)
-        for name, text in {
-            "idVendor": f"{vendor:#06x}",
-            "idProduct": f"{product:#06x}",
-            "bcdDevice": "0x0000",
-            "strings/0x409/manufacturer": "ZTE,Incorporated",
-            "strings/0x409/product": "ZTE WCDMA Technologies MSM",
-            "strings/0x409/serialnumber": "P680A1ZTED010000",
-            "configs/c.1/MaxPower": "500",
-        }.items():
-            path = GADGET / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        function = GADGET / "functions/ffs.stick"
-        function.mkdir(parents=True)
-        (GADGET / "configs/c.1/ffs.stick").symlink_to(function)
-        FUNCTIONS.mkdir(exist_ok=True)
-        subprocess.run(["mount", "-t", "functionfs", "stick", str(FUNCTIONS)], check=True, timeout=10)
-        self.control = os.open(FUNCTIONS / "ep0", os.O_RDWR)
-        speeds = [b"".join(i.descriptors(bulk_size=size) for i in self.interfaces) for size in (64, PACKET)]
-        count = sum(1 + len(i.endpoints) for i in self.interfaces)
-        body = struct.pack("<2I", count, count) + b"".join(speeds)
-        os.write(
-            self.control, struct.pack("<3I", DESCRIPTORS_V2, 12 + len(body), FULL_SPEED | HIGH_SPEED) + body
+    def _describe(self) -> None:
+        full, high = (
+            b"".join(each.descriptors(bulk_size=size) for each in self.interfaces)
+            for size in PACKETS.values()
         )
-        os.write(self.control, struct.pack("<4I", STRINGS, 16, 0, 0))
-        for interface in self.interfaces:
-            interface.start()
-            link = Path(f"/dev/ttyGS{interface.number}")
+        self.modem.describe(
+            full=full, high=high, count=sum(1 + len(each.endpoints) for each in self.interfaces)
+        )
+        for each in self.interfaces:
+            each.start(self.modem)
+            link = Path(f"/dev/ttyGS{each.number}")
             link.unlink(missing_ok=True)
-            link.symlink_to(os.ttyname(interface.slave))
+            link.symlink_to(os.ttyname(each.slave))
+
+    # --- what happens to the device
 
     def plug(self) -> None:
-        if not self._bound():
-            (GADGET / "UDC").write_text(CONTROLLER)
+        self.plugged = True
+        self.look_at_power()
 
     def unplug(self) -> None:
-        self.crashed = False
-        self._leave_bus()
-        self._power("off")
+        self.plugged = False
+        self.look_at_power()
 
     def crash(self) -> None:
         """The firmware dies: the device leaves the bus, and only a power cycle brings it back."""
-        self._leave_bus()
+        self._show(None)
         self.crashed = True
 
-    def _leave_bus(self) -> None:
-        if self._bound():
-            (GADGET / "UDC").write_text("\n")
+    def show(self, what: str) -> None:
+        if self.state["power"] == "on" and not self.crashed:
+            self._show(self.gadgets.get(what))
+
+    def _show(self, gadget: Gadget | None) -> None:
+        if gadget is self.shown:
+            return
+        if self.shown is not None:
+            self.shown.unbind()
+            self._away()
+        self.shown, self.configured = gadget, False
+        if gadget is not None:
+            gadget.bind()
+
+    def _away(self) -> None:
+        """The host has lost the device, or never had it."""
         self._set("usb", "off")
-
-    def _bound(self) -> bool:
-        return bool((GADGET / "UDC").read_text().strip())
-
-    def _power(self, now: str) -> None:
-        self._set("power", now)
-        if now == "off":
-            for interface in self.interfaces:
-                interface.enabled = False
-                interface.forget()
-                self._set(f"dtr {interface.number}", "0")
-                self._set(f"rts {interface.number}", "0")
+        for each in self.interfaces:
+            each.enabled = False
+            self._set(f"dtr {each.number}", "0")
+            self._set(f"rts {each.number}", "0")
 
     def look_at_power(self) -> None:
         """A device that lost the bus cannot know why: look whether its port was switched off."""
-        if PORT_OFF.read_text().strip() == "1":
-            if self.state["power"] == "on":
-                self._power("off")
-        elif self.crashed and self.state["power"] == "off":
-            self.crashed = False
-            self.plug()
+        try:
+            on = self.plugged and PORT_OFF.read_text().strip() == "0"
+        except OSError:  # its host controller is gone
+            on = False
+        if on == (self.state["power"] == "on"):
+            return
+        self._set("power", "on" if on else "off")
+        self.crashed = False
+        if not on:
+            self._show(None)
+            for each in self.interfaces:
+                each.forget()
+        elif self.firmware is None:
+            self.show("modem")
+
+    def turned(self) -> None:
+        """The host told the CD-ROM to turn into the modem."""
+        os.read(self.turn_read, 64)
+        self._tell("switch")
+        if self.firmware is None:
+            self.show("modem")
 
     # --- what the host asks for
 
-    def events(self) -> None:
-        text = os.read(self.control, 12 * 4)
-        for start in range(0, len(text), 12):
-            request, value, index, length, kind = struct.unpack_from("<HHHHB", text, start)
-            if kind == ENABLE:
-                self._power("on")
-                for interface in self.interfaces:
-                    interface.enabled = True
+    def events(self, gadget: Gadget) -> None:
+        for kind, *request in gadget.events():
+            if kind == ENABLE and gadget is self.shown:
+                if self.configured:
+                    self._tell("reset")
+                self.configured = True
+                for each in self.interfaces:
+                    each.enabled = gadget is self.modem
                 self._set("usb", "on")
-            elif kind in (DISABLE, UNBIND):
-                self._set("usb", "off")
+            elif kind in (DISABLE, UNBIND) and gadget is self.shown:
+                self._away()
             elif kind == SETUP:
-                self._setup(request, value, index, length)
+                self._setup(gadget, *request)
 
-    def _setup(self, request: int, value: int, index: int, length: int) -> None:
+    def _setup(self, gadget: Gadget, request: int, value: int, index: int, length: int) -> None:
         towards_host = request & 0x80
-        if request >> 8 == SET_CONTROL_LINE_STATE and not towards_host:
-            os.read(self.control, 0)
-            self._set(f"dtr {index}", str(value & 1))
-            self._set(f"rts {index}", str(value >> 1 & 1))
-            return
-        # Moving the data the wrong way is how FunctionFS is told to stall; it always answers so.
         try:
-            if towards_host:
-                os.read(self.control, length)
+            if gadget is self.cdrom.gadget and self.cdrom.setup(request, length):
+                return
+            if request >> 8 == SET_CONTROL_LINE_STATE and not towards_host and gadget is self.modem:
+                os.read(gadget.control, 0)
+                self._set(f"dtr {index}", str(value & 1))
+                self._set(f"rts {index}", str(value >> 1 & 1))
+            # Moving the data the wrong way is how FunctionFS is told to stall; it always answers so.
+            elif towards_host:
+                os.read(gadget.control, length)
             else:
-                os.write(self.control, b"")
+                os.write(gadget.control, b"")
         except OSError as error:
-            if error.errno != errno.EL2HLT:
+            if error.errno not in (errno.EL2HLT, errno.EIDRM):  # stalled; the host has thought again
                 raise
 
     # --- who listens
@@ -263,8 +256,11 @@ class Stick:
     def _set(self, name: str, value: str) -> None:
         if self.state.get(name) != value:
             self.state[name] = value
-            for listener in list(self.listeners):
-                self._say(listener, f"{name} {value}")
+            self._tell(f"{name} {value}")
+
+    def _tell(self, line: str) -> None:
+        for listener in list(self.listeners):
+            self._say(listener, line)
 
     def _say(self, listener: socket.socket, line: str) -> None:
         try:
@@ -277,6 +273,8 @@ class Stick:
             del self.listeners[listener]
             self.selector.unregister(listener)
             listener.close()
+            if listener is self.firmware:
+                self.firmware = None
 
     def welcome(self, door: socket.socket) -> None:
         listener, _ = door.accept()
@@ -297,12 +295,16 @@ class Stick:
         *lines, rest = (self.listeners[listener] + text).split(b"\n")
         self.listeners[listener] = rest[-4096:]
         for line in lines:
-            self._say(listener, self._obey(line.decode(errors="replace").split()))
+            self._say(listener, self._obey(line.decode(errors="replace").split(), listener))
 
-    def _obey(self, words: list[str]) -> str:
+    def _obey(self, words: list[str], listener: socket.socket) -> str:
         match words:
             case []:
                 pass
+            case ["firmware"]:
+                self.firmware = listener
+            case ["show", ("nothing" | "modem" | "cd_rom") as what]:
+                self.show(what)
             case ["plug"]:
                 self.plug()
             case ["unplug"]:
@@ -323,14 +325,18 @@ class Stick:
             door.bind(SOCKET)
             door.listen()
             self.selector.register(door, selectors.EVENT_READ)
-            self.selector.register(self.control, selectors.EVENT_READ)
+            self.selector.register(self.turn_read, selectors.EVENT_READ)
+            for gadget in self.gadgets.values():
+                self.selector.register(gadget.control, selectors.EVENT_READ, gadget)
             while True:
-                absent = self.state["usb"] == "off" and (self.crashed or self._bound())
-                for key, _ in self.selector.select(0.2 if absent else None):
+                absent = self.state["usb"] == "off" and self.plugged
+                for key, _ in self.selector.select(POWER_CHECK if absent else None):
                     if key.fileobj is door:
                         self.welcome(door)
-                    elif key.fd == self.control:
-                        self.events()
+                    elif key.fd == self.turn_read:
+                        self.turned()
+                    elif isinstance(key.data, Gadget):
+                        self.events(key.data)
                     elif isinstance(key.fileobj, socket.socket) and key.fileobj in self.listeners:
                         self.hear(key.fileobj)
                 if absent:
@@ -358,7 +364,7 @@ def command(words: list[str]) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="the USB half of a simulated modem stick")
-    parser.add_argument("words", nargs="+", help="serve, plug, unplug, crash, dcd N 0|1, status")
+    parser.add_argument("words", nargs="+", help="serve, status, or a line for the socket")
     parser.add_argument("--vendor", type=lambda text: int(text, 16), default=0x19D2)
     parser.add_argument("--product", type=lambda text: int(text, 16), default=0x0117)
     parser.add_argument("--interfaces", type=int, default=4)
@@ -366,10 +372,9 @@ def main() -> int:
     options = parser.parse_args()
     if options.words != ["serve"]:
         return command(options.words)
-    stick = Stick(interfaces=options.interfaces, modem=options.modem)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the kernel unbinds a device whose program is gone
-    stick.build(vendor=options.vendor, product=options.product)
-    return stick.serve()
+    ids = (options.vendor, options.product)
+    return Stick(ids=ids, interfaces=options.interfaces, modem=options.modem).serve()
 
 
 if __name__ == "__main__":

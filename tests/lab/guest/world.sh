@@ -14,8 +14,9 @@
 #   internet ---- isp ------- router|pi ----- switch ---- lan1 (192.168.88.11), lan2 (.12), pi
 #       \-------- carrier --- ppp on the stick ---------- pi
 #
-# Addresses are the documentation ones of RFC 5737 and RFC 3849; links between providers use RFC 2544's.
+# Addresses are the documentation ones of RFC 5737 and RFC 3849, but for three; links between providers use RFC 2544's.
 #   servers       192.0.2.10  198.51.100.10  203.0.113.10   2001:db8:a::10  2001:db8:b::10  2001:db8:c::10
+#   pings         1.1.1.1  8.8.8.8  9.9.9.9, which a fresh configuration asks
 #   DNS           192.0.2.53  192.0.2.54 (internet)  203.0.113.253 (carrier)
 #   wired side    198.51.100.128/25, provider .129, customer .130; 2001:db8:100::/48
 #   mobile side   203.0.113.128/25 is reachable from the Internet; 100.64.0.0/10 and 10.0.0.0/8 are translated to
@@ -176,6 +177,7 @@ down() {
 
 internet() {
     address internet lo 192.0.2.10/32 192.0.2.53/32 192.0.2.54/32 198.51.100.10/32 203.0.113.10/32 \
+        1.1.1.1/32 8.8.8.8/32 9.9.9.9/32 \
         2001:db8:a::10/128 2001:db8:b::10/128 2001:db8:c::10/128
     wire internet isp 02:00:00:00:01:01 isp core
     wire internet carrier 02:00:00:00:01:02 carrier core
