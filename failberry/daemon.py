@@ -21,6 +21,7 @@ from pathlib import Path
 
 from failberry import __version__
 from failberry.adapters import heartbeat, systemd
+from failberry.adapters.dhcp import Lease
 from failberry.adapters.firewall import FirewallAdapter
 from failberry.adapters.netlink import Netlink
 from failberry.adapters.pppd import Pppd
@@ -34,7 +35,15 @@ from failberry.control.server import ControlServer, listen
 from failberry.control.service import Service
 from failberry.core.actions import Report, Severity
 from failberry.core.appliance import Appliance
-from failberry.core.events import ConfigChanged, Event, PinForgotten, RedialRequested, Started, Tick
+from failberry.core.events import (
+    ConfigChanged,
+    Event,
+    NetworkObserved,
+    PinForgotten,
+    RedialRequested,
+    Started,
+    Tick,
+)
 from failberry.core.snapshot import Snapshot
 from failberry.ctl.words import config_problems
 from failberry.engine import Engine
@@ -120,15 +129,23 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
     queue: asyncio.Queue[Event] = asyncio.Queue()
     post: Callable[[Event], None] = queue.put_nowait
 
-    # The adapters: kernel, packet filter, modem, pppd, disk.
+    # The adapters: kernel, packet filter, modem, pppd or DHCP client, disk.
     netlink = Netlink()
     firewall = FirewallAdapter(config.firewall.backend)
     ports = ModemPorts(post)
     hook = HookSocket(places.session / "hook")
     pppd = Pppd(post=post, directory=places.session, hook=places.hook)
+    lease = Lease(post=post, directory=places.session, hook=places.hook, netlink=netlink)
     store = Store(places.state)
     usb = UsbWatch(post)
-    world = World(config, netlink=netlink, firewall=firewall, ports=ports, pppd=pppd, store=store)
+    world = World(
+        config, netlink=netlink, firewall=firewall, ports=ports, pppd=pppd, lease=lease, store=store
+    )
+
+    def observed(seen: NetworkObserved) -> None:
+        # The lease first: a stick that was pulled out ends its session, and the core shall hear why.
+        lease.observed(seen.facts)
+        post(seen)
 
     # The core, and the loop around it.
     engine = Engine(
@@ -142,8 +159,8 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
 
     # What a predecessor left: records of PINs, and perhaps a session that still carries traffic.
     records, records_problem = store.pin_records()
-    hook.listen(pppd.heard)
-    session = pppd.adopt()
+    hook.listen(pppd.heard, lease.heard)
+    session = pppd.adopt() or lease.adopt()
 
     async with asyncio.TaskGroup() as tasks:
         loop = asyncio.get_running_loop()
@@ -162,10 +179,11 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
                 name="engine",
             )
         ]
-        await netlink.start(post)
+        await netlink.start(observed)
         usb.start()
         running += [
             tasks.create_task(netlink.watch(), name="netlink"),
+            tasks.create_task(lease.attend(), name="lease"),
             tasks.create_task(ControlServer(service).serve(control), name="control"),
             tasks.create_task(_tell(engine, service), name="status line"),
             tasks.create_task(_beat(house, places), name="heartbeat"),
@@ -187,6 +205,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         usb.close()
         hook.close()
         pppd.close()
+        lease.close()
         await ports.close()
         await netlink.close()
 
@@ -290,6 +309,12 @@ async def release(places: Places) -> tuple[str, ...]:
     pppd.adopt()
     await pppd.stop(0)
     netlink = Netlink()
+    lease = Lease(post=lambda _: None, directory=places.session, hook=places.hook, netlink=netlink)
+    lease.adopt()
+    async with asyncio.TaskGroup() as tasks:
+        attending = tasks.create_task(lease.attend())
+        await lease.stop(0)
+        attending.cancel()
     removed = await netlink.remove_ours()
     problems = [] if removed.problem is None else [removed.problem]
     try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import assert_never
 
-from failberry.adapters import usbbus
+from failberry.adapters import modeswitch, usbbus
+from failberry.adapters.dhcp import Lease
 from failberry.adapters.firewall import FirewallAdapter
 from failberry.adapters.netlink import Netlink
 from failberry.adapters.pppd import Pppd
@@ -13,7 +14,7 @@ from failberry.adapters.serialport import AtPort, ModemPorts
 from failberry.adapters.store import Store
 from failberry.config import Config
 from failberry.core import actions as do
-from failberry.core.events import CommandAnswered, Event, PortsOpened, SessionStarted
+from failberry.core.events import CommandAnswered, Event, ModemLocated, PortsOpened, SessionStarted
 from failberry.core.facts import PortRole
 
 
@@ -28,6 +29,7 @@ class World:
         firewall: FirewallAdapter,
         ports: ModemPorts,
         pppd: Pppd,
+        lease: Lease,
         store: Store,
     ) -> None:
         self._config = config
@@ -35,6 +37,7 @@ class World:
         self._firewall = firewall
         self._ports = ports
         self._pppd = pppd
+        self._lease = lease
         self._store = store
 
     def reconfigure(self, config: Config) -> None:
@@ -50,7 +53,9 @@ class World:
             case do.ApplyFilter():
                 return await self._firewall.apply(action.intent)
             case do.LocateModem():
-                return await asyncio.to_thread(usbbus.locate, action.deed, self._config)
+                return await asyncio.to_thread(_locate, action.deed, self._config)
+            case do.SwitchMode():
+                return await modeswitch.switch(action.deed, action.stray)
             case do.OpenPorts():
                 return await self._ports.open(action.deed, action.hardware, dial=action.dial)
             case do.SendCommand() | do.PulseDtr() | do.SendBytes():
@@ -65,8 +70,11 @@ class World:
             case do.ReleaseDialPort():
                 await self._ports.release_dial()
                 return PortsOpened(deed=action.deed)
+            case do.StartLease():
+                return await self._lease.start(action.deed, action.hardware)
             case do.StopSession():
-                return await self._pppd.stop(action.deed)
+                worker = self._lease if self._lease.running else self._pppd
+                return await worker.stop(action.deed)
             case _:
                 assert_never(action)
 
@@ -77,6 +85,10 @@ class World:
         # Where DCD does not rise, pppd's `modem` would wait for it for ever; then hang-ups show in LCP only.
         carrier = self._config.ppp.carrier_detect and await port.carrier_rises()
         return await self._pppd.start(action.deed, self._config, action.hardware.dial_tty, carrier=carrier)
+
+
+def _locate(deed: int, config: Config) -> ModemLocated:
+    return usbbus.locate(deed, config, cd_roms=modeswitch.known_cd_roms())
 
 
 async def _speak(port: AtPort, action: do.SendCommand | do.PulseDtr | do.SendBytes) -> CommandAnswered:

@@ -229,7 +229,7 @@ class Netlink:
         An observation follows within :data:`LONGEST` seconds, even if nothing changed.
         """
         try:
-            problem = await self._ask(lambda kernel: _reconcile(kernel, intent))
+            problem = await self.ask(lambda kernel: _reconcile(kernel, intent))
         except AdapterError as failure:
             problem = str(failure)
         self._told = None
@@ -242,7 +242,7 @@ class Netlink:
 
     async def observe(self) -> NetworkFacts:
         """Read the kernel now.  Raises :class:`AdapterError`."""
-        return (await self._ask(_read)).facts
+        return (await self.ask(_read)).facts
 
     async def prove_alive(self) -> bool:
         """Whether thread and kernel still answer; what they say is posted if it is news."""
@@ -286,7 +286,8 @@ class Netlink:
             self._told = facts
             self._post(NetworkObserved(facts=facts))
 
-    async def _ask(self, question: Callable[[IPRoute], T]) -> T:
+    async def ask(self, question: Callable[[IPRoute], T]) -> T:
+        """Have a question put to the kernel, on the thread that does it.  Raises :class:`AdapterError`."""
         try:
             async with asyncio.timeout(DEADLINE):
                 return await asyncio.get_running_loop().run_in_executor(self._thread, _answer, question)

@@ -42,7 +42,7 @@ class Worker:
 
     @classmethod
     def spawn(cls, words: list[str], *, log: int, stderr: int = subprocess.DEVNULL) -> Worker:
-        """Start a program in a session of its own; ``log`` is open for it under its number.  Raises OSError."""
+        """Start a program in a session of its own; ``log`` is open in it.  Raises OSError."""
         process = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,

@@ -56,6 +56,11 @@ def cellular_line(session: Session | None, facts: NetworkFacts, *, otherwise: st
     interface = facts.interface(session.interface)
     if interface is None or not interface.up:
         return Line(usable=False, reason=f"interface {session.interface} is not there yet")
+    if session.gateway is not None:
+        reason = (
+            f"{session.interface} has an address from the stick, a router of its own at {session.gateway}"
+        )
+        return Line(usable=True, reason=reason)
     return Line(usable=True, reason=f"PPP session up on {session.interface}")
 
 

@@ -64,15 +64,18 @@ def route_intent(
 ) -> RouteIntent:
     """Return the whole wish for the kernel's routing.
 
-    ``session`` is the PPP session if the mobile line has one; ``active`` is the line that shall carry
+    ``session`` is the mobile line's, if it has one; ``active`` is the line that shall carry
     new flows.  What a line has is read from ``facts``, so a line that is not there yet, or no more,
     gets no route, whatever ``active`` says.
     """
     routes: list[Route] = []
     rules: list[RoutingRule] = []
     wired = facts.interface(config.wired.interface)
-    mobile = facts.interface(session.interface) if session is not None else None
+    gateway = session.gateway if session is not None else None
     for family in _families(facts):
+        mobile = facts.interface(session.interface) if session is not None else None
+        if gateway is not None and gateway.version != family:
+            mobile = None  # nobody behind a stick that is a router would take it
         sources = {WIRED_TABLE: _addresses(wired, family), CELLULAR_TABLE: _addresses(mobile, family)}
         default = facts.default(config.wired.interface, family)
         if default is not None:
@@ -81,7 +84,7 @@ def route_intent(
             )
         mobile_ready = mobile is not None and mobile.up and bool(sources[CELLULAR_TABLE])
         if mobile is not None and mobile_ready:
-            routes.append(Route(family=family, table=CELLULAR_TABLE, interface=mobile.name))
+            routes.append(Route(family=family, table=CELLULAR_TABLE, interface=mobile.name, gateway=gateway))
         rules += _answers(family, sources)
         rules += _new_flows(family, mobile=mobile_ready, active=active)
     return RouteIntent(routes=frozenset(routes), rules=tuple(rules))

@@ -14,6 +14,13 @@ from failberry.core.snapshot import UplinkName
 STANDBY = Config(mode=Mode.STANDBY_GATEWAY, wired=Wired(interface="eth0"))
 ROUTER = Config(mode=Mode.DUAL_WAN_ROUTER, wired=Wired(interface="wan0"), lan=Lan(interface="lan0"))
 PPP = Session(pid=1, tty="/dev/ttyUSB2", interface=MOBILE_INTERFACE, local=ip_address("100.72.3.4"))
+ETHER = Session(
+    pid=1,
+    tty="",
+    interface=MOBILE_INTERFACE,
+    local=ip_address("192.168.8.100"),
+    gateway=ip_address("192.168.8.1"),
+)
 
 
 def nic(name, *addresses, up=True):
@@ -130,6 +137,23 @@ ip -4 rule add priority 20700 lookup 2511 protocol 251
 ip -4 rule add priority 32800 lookup 2511 protocol 251
 """
 
+STANDBY_ROUTER_STICK = """\
+ip -4 route add default via 192.168.1.2 dev eth0 onlink table 2510 proto 251
+ip -4 route add default via 192.168.8.1 dev fbcell0 onlink table 2511 proto 251
+ip -4 rule add priority 20100 lookup 254 suppress_prefixlength 7 protocol 251
+ip -4 rule add priority 20200 fwmark 0xfb10000/0xfff0000 lookup 2510 protocol 251
+ip -4 rule add priority 20200 fwmark 0xfb20000/0xfff0000 lookup 2511 protocol 251
+ip -4 rule add priority 20300 fwmark 0xfb10000/0xfff0000 unreachable protocol 251
+ip -4 rule add priority 20300 fwmark 0xfb20000/0xfff0000 unreachable protocol 251
+ip -4 rule add priority 20400 from 192.168.1.50/32 lookup 2510 protocol 251
+ip -4 rule add priority 20400 from 192.168.8.100/32 lookup 2511 protocol 251
+ip -4 rule add priority 20500 from 192.168.1.50/32 unreachable protocol 251
+ip -4 rule add priority 20500 from 192.168.8.100/32 unreachable protocol 251
+ip -4 rule add priority 20600 lookup 254 suppress_prefixlength 0 protocol 251
+ip -4 rule add priority 20700 lookup 2511 protocol 251
+ip -4 rule add priority 32800 lookup 2511 protocol 251
+"""
+
 CABLE_WITHOUT_GATEWAY = facts(LOOPBACK, BESIDE_THE_ROUTER, MOBILE)
 
 
@@ -159,6 +183,19 @@ CABLE_WITHOUT_GATEWAY = facts(LOOPBACK, BESIDE_THE_ROUTER, MOBILE)
             UplinkName.CELLULAR,
             STANDBY_CELLULAR_ONLY,
             id="standby-gateway, only cellular: the address stays, the gateway is gone",
+        ),
+        pytest.param(
+            STANDBY,
+            facts(
+                LOOPBACK,
+                BESIDE_THE_ROUTER,
+                nic(MOBILE_INTERFACE, "192.168.8.100/32"),
+                defaults=TO_THE_ROUTER,
+            ),
+            ETHER,
+            UplinkName.CELLULAR,
+            STANDBY_ROUTER_STICK,
+            id="standby-gateway, both lines, the stick is a router of its own",
         ),
         pytest.param(STANDBY, facts(LOOPBACK), None, None, MARKS, id="standby-gateway, no line"),
         pytest.param(
@@ -234,6 +271,15 @@ def test_ipv6_stays_on_the_wired_line_where_the_mobile_line_has_none():
         ip -6 rule add priority 20400 from 2001:db8:1::50/128 lookup 2510 protocol 251
         ip -6 rule add priority 20500 from 2001:db8:1::50/128 unreachable protocol 251
     """)
+
+
+def test_ipv6_never_takes_a_stick_that_is_a_router():
+    eth0 = nic("eth0", "192.168.1.50/24", "2001:db8:1::50/64", "fe80::50/64")
+    network = facts(LOOPBACK, eth0, nic(MOBILE_INTERFACE, "192.168.8.100/32", "2001:db8:2::5/64"))
+    lines = six(route_intent(STANDBY, network, ETHER, UplinkName.CELLULAR))
+    assert MOBILE_INTERFACE not in lines
+    assert "from 2001:db8:2::5" not in lines
+    assert "priority 20700" not in lines
 
 
 def test_an_ipv4_route_may_have_an_ipv6_gateway():
