@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from failberry import __version__
+from failberry import __version__, byhand
 from failberry.adapters import heartbeat, systemd
 from failberry.adapters.dhcp import Lease
 from failberry.adapters.firewall import FirewallAdapter
@@ -28,9 +28,13 @@ from failberry.adapters.pppd import Pppd
 from failberry.adapters.serialport import ModemPorts
 from failberry.adapters.store import STATE_FILE, Store
 from failberry.adapters.usbbus import UsbWatch
+from failberry.adapters.usberrands import Errands
+from failberry.adapters.usbpower import UsbPower
+from failberry.adapters.usbpromises import Promises
 from failberry.adapters.worker import HookSocket
 from failberry.config import Config
 from failberry.configfile import load, show, warnings
+from failberry.control.answers import AtAnswer, CdromSwitch, PowerPreview, UsbView
 from failberry.control.server import ControlServer, listen
 from failberry.control.service import Service
 from failberry.core.actions import Report, Severity
@@ -45,6 +49,7 @@ from failberry.core.events import (
     Tick,
 )
 from failberry.core.snapshot import Snapshot
+from failberry.core.steps import Rung
 from failberry.ctl.words import config_problems
 from failberry.engine import Engine
 from failberry.errors import EX_CONFIG, AdapterError, ConfigError
@@ -87,12 +92,24 @@ class Places:
 class House:
     """The running daemon as its callers see it (:class:`failberry.control.service.Appliance`)."""
 
-    def __init__(self, config: Config, places: Places, engine: Engine, world: World, store: Store) -> None:
+    def __init__(
+        self,
+        config: Config,
+        places: Places,
+        engine: Engine,
+        *,
+        world: World,
+        store: Store,
+        ports: ModemPorts,
+        power: UsbPower,
+    ) -> None:
         self.config = config
         self._places = places
         self._engine = engine
         self._world = world
         self._store = store
+        self._ports = ports
+        self._power = power
 
     async def status(self) -> Snapshot:
         """How things are now."""
@@ -119,6 +136,28 @@ class House:
             raise OSError(problem)
         self._engine.post(PinForgotten())
 
+    async def take_step(self, rung: Rung, *, force: bool) -> None:
+        """Begin this step of recovery now."""
+        modem = self._engine.appliance.modem
+        self._engine.post(await byhand.allow_step(modem, self._power, self.config, rung, force=force))
+
+    async def power_plan(self) -> PowerPreview:
+        """What a power cycle of the modem would do."""
+        return await byhand.power_plan(self._power, self.config, self._engine.appliance.modem.usb_path)
+
+    async def usb(self) -> UsbView:
+        """The USB bus, and how the modem's power can be cut."""
+        return await byhand.look(self._power, self.config, self._engine.appliance.modem.usb_path)
+
+    async def send_command(self, text: str) -> AtAnswer:
+        """Send one AT command to the modem, if it may be sent now."""
+        return await byhand.send_command(self._engine.appliance.modem, self._ports, text, report=_report)
+
+    async def disable_cdrom(self, *, confirmed: bool) -> CdromSwitch:
+        """Take the stick's CD-ROM away for good; without ``confirmed`` only tell how."""
+        modem = self._engine.appliance.modem
+        return await byhand.disable_cdrom(modem, self._ports, confirmed=confirmed, report=_report)
+
 
 async def run(config: Config, places: Places, control: socket.socket) -> None:
     """Run until SIGTERM, answering on the socket ``control``.
@@ -138,6 +177,8 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
     lease = Lease(post=post, directory=places.session, hook=places.hook, netlink=netlink)
     store = Store(places.state)
     usb = UsbWatch(post)
+    errands = Errands()
+    power = UsbPower(Promises(store, errands), errands)
     world = World(
         config, netlink=netlink, firewall=firewall, ports=ports, pppd=pppd, lease=lease, store=store
     )
@@ -154,7 +195,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         perform=world.perform,
         report=_report,
     )
-    house = House(config, places, engine, world, store)
+    house = House(config, places, engine, world=world, store=store, ports=ports, power=power)
     service = Service(house)
 
     # What a predecessor left: records of PINs, and perhaps a session that still carries traffic.

@@ -79,7 +79,7 @@ class AtPort:
         await self._guest_gone()
         return await self._ask(deed, command)
 
-    async def ask_between(self, command: Command[object]) -> CommandAnswered:
+    async def ask_between(self, command: Command[None]) -> CommandAnswered:
         """Send a guest's command once nobody else talks; gives up after :data:`TURN` seconds."""
         try:
             async with asyncio.timeout(TURN):
@@ -100,7 +100,7 @@ class AtPort:
         while self._guest:
             await self._silent.wait()
 
-    async def _ask(self, deed: int, command: Command[object]) -> CommandAnswered:
+    async def _ask(self, deed: int, command: Command[object] | Command[None]) -> CommandAnswered:
         if self._gone:
             return CommandAnswered(deed=deed, problem=f"{self._tty} was lost")
         if self._answer is not None and not self._answer.done():

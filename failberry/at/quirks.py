@@ -22,6 +22,15 @@ class Ports:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CdRom:
+    """How to take away for good the CD-ROM as which a stick shows itself first; never done unasked."""
+
+    off: Command[None]
+    on: str = ""
+    """The command that is said to bring it back; empty: nobody says any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quirk:
     """How one maker's modems deviate."""
 
@@ -44,6 +53,8 @@ class Quirk:
     """Finer than what ``AT+COPS?`` tells."""
     reboot: Command[None] = commands.set_function(1, reset=True)
     """Has the firmware start anew; the stick leaves the bus and comes back."""
+    cdrom: CdRom | None = None
+    """None: no command is known, or there is no CD-ROM."""
     noise: tuple[str, ...] = ()
     """Starts of unsolicited lines that say nothing of use."""
 
@@ -124,6 +135,8 @@ _QUIRKS: Final = (
         init=("AT+CPMS?", "AT+ZOPRT=5"),
         pin_tries=commands.QUERY_ZTE_PIN_TRIES,
         technology=commands.QUERY_ZTE_TECHNOLOGY,
+        # Removes and restores a file on the stick; that =9 restores it is hearsay.
+        cdrom=CdRom(off=commands.raw("AT+ZCDRUN=8"), on="AT+ZCDRUN=9"),
         noise=("+ZUSIMR:", "+ZDONR:", "+ZPASR:", "+ZPSTM:", "+ZEND"),
     ),
     Quirk(
@@ -144,6 +157,7 @@ _QUIRKS: Final = (
         iccid=(commands.QUERY_HUAWEI_ICCID, commands.READ_ICCID, commands.QUERY_CCID),
         technology=commands.QUERY_HUAWEI_TECHNOLOGY,
         reboot=commands.raw("AT^RESET"),
+        cdrom=CdRom(off=commands.raw("AT^U2DIAG=0")),
         noise=(
             "^RSSI:",
             "^RSSILVL:",

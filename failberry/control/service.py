@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from failberry import __version__
 from failberry.control import INTERFACE
+from failberry.control.answers import AtAnswer, CdromSwitch, PowerPreview, RefusedError, UsbView
 from failberry.control.document import Json, encode, without_ages
 from failberry.control.varlink import (
     SERVICE_INTERFACE,
@@ -28,6 +29,7 @@ from failberry.control.varlink import (
     reply,
 )
 from failberry.core.snapshot import SNAPSHOT_VERSION, Snapshot
+from failberry.core.steps import Rung
 from failberry.errors import ConfigError
 
 WATCH_GAP = 0.5
@@ -37,7 +39,10 @@ WATCH_EVERY = 5.0
 
 
 class Appliance(Protocol):
-    """What the daemon lends to its callers."""
+    """What the daemon lends to its callers.
+
+    What must not be done (now) raises :class:`RefusedError`.
+    """
 
     async def status(self) -> Snapshot:
         """How things are now."""
@@ -53,6 +58,21 @@ class Appliance(Protocol):
 
     async def forget_pin(self) -> None:
         """Forget which PINs were refused; raises ``OSError`` when the disk refuses."""
+
+    async def take_step(self, rung: Rung, *, force: bool) -> None:
+        """Begin this step of recovery now; how it goes shows in the status."""
+
+    async def power_plan(self) -> PowerPreview:
+        """What a power cycle of the modem would do."""
+
+    async def usb(self) -> UsbView:
+        """The USB bus, and how the modem's power can be cut."""
+
+    async def send_command(self, text: str) -> AtAnswer:
+        """Send one AT command to the modem, if it may be sent now."""
+
+    async def disable_cdrom(self, *, confirmed: bool) -> CdromSwitch:
+        """Take the stick's CD-ROM away for good; without ``confirmed`` only tell how."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +100,17 @@ class Service:
             f"{INTERFACE}.Reload": _Method(answer=self._reload, changes=True),
             f"{INTERFACE}.Redial": _Method(answer=self._redial, changes=True),
             f"{INTERFACE}.ForgetPin": _Method(answer=self._forget_pin, changes=True),
+            f"{INTERFACE}.TakeStep": _Method(
+                answer=self._take_step, takes=frozenset({"rung", "force"}), changes=True
+            ),
+            f"{INTERFACE}.GetPowerPlan": _Method(answer=self._power_plan),
+            f"{INTERFACE}.GetUsb": _Method(answer=self._usb),
+            f"{INTERFACE}.SendCommand": _Method(
+                answer=self._send_command, takes=frozenset({"command"}), changes=True
+            ),
+            f"{INTERFACE}.DisableCdrom": _Method(
+                answer=self._disable_cdrom, takes=frozenset({"confirmed"}), changes=True
+            ),
         }
 
     def changed(self) -> None:
@@ -118,8 +149,10 @@ class Service:
             raise permission_denied()
         try:
             return await method.answer(call.parameters)
-        except OSError as refused:
-            raise CallError(f"{INTERFACE}.Failed", reason=str(refused)) from None
+        except OSError as failed:
+            raise CallError(f"{INTERFACE}.Failed", reason=str(failed)) from None
+        except RefusedError as refused:
+            raise CallError(f"{INTERFACE}.Refused", reason=str(refused)) from None
 
     async def _watch(self, call: Call) -> AsyncGenerator[Json, None]:
         _refuse_others(call, frozenset())
@@ -186,10 +219,45 @@ class Service:
         await self._appliance.forget_pin()
         return {}
 
+    async def _take_step(self, parameters: Mapping[str, Any]) -> Message:
+        match parameters.get("rung"):
+            case str(name) if name in list(Rung):
+                await self._appliance.take_step(Rung(name), force=_flag(parameters, "force"))
+            case _:
+                raise invalid_parameter("rung")
+        return {}
+
+    async def _power_plan(self, _: Mapping[str, Any]) -> Message:
+        return {"power": encode(await self._appliance.power_plan())}
+
+    async def _usb(self, _: Mapping[str, Any]) -> Message:
+        return {"usb": encode(await self._appliance.usb())}
+
+    async def _send_command(self, parameters: Mapping[str, Any]) -> Message:
+        match parameters.get("command"):
+            case str(text):
+                return {"answer": encode(await self._appliance.send_command(text))}
+            case _:
+                raise invalid_parameter("command")
+
+    async def _disable_cdrom(self, parameters: Mapping[str, Any]) -> Message:
+        confirmed = _flag(parameters, "confirmed")
+        return {"cdrom": encode(await self._appliance.disable_cdrom(confirmed=confirmed))}
+
 
 def description(interface: str) -> str:
     """Return the text of one of our interfaces."""
     return Path(__file__).with_name(f"{interface}.varlink").read_text(encoding="utf-8")
+
+
+def _flag(parameters: Mapping[str, Any], name: str) -> bool:
+    match parameters.get(name):
+        case None:
+            return False
+        case bool(value):
+            return value
+        case _:
+            raise invalid_parameter(name)
 
 
 def _refuse_others(call: Call, takes: frozenset[str]) -> None:

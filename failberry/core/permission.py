@@ -151,13 +151,19 @@ def permit(
             instead = _disturbs(part)
             if instead is not None:
                 return Denied(why=f"{_shown(part)} must wait: {busy}{instead}.")
+    port = port_for(state, open_ports)
+    return port if isinstance(port, Denied) else Allowed(port=port, command=command)
+
+
+def port_for(state: ModemState, open_ports: AbstractSet[PortRole]) -> PortRole | Denied:
+    """The port on which the modem can be asked now."""
     wanted = (PortRole.STATUS,) if state in SESSION_STATES else (PortRole.DIAL, PortRole.STATUS)
-    port = next((each for each in wanted if each in open_ports), None)
-    if port is not None:
-        return Allowed(port=port, command=command)
+    for port in wanted:
+        if port in open_ports:
+            return port
     if state in SESSION_STATES:
         return Denied(
-            why=f"{busy[:1].upper()}{busy[1:]}, and this modem has no second port to ask on; try again later."
+            why=f"The modem is {state}, which takes its only AT port that works; try again without a session."
         )
     return Denied(
         why="No port of the modem is open now; `failberryctl modem status` tells why, and when it will be."

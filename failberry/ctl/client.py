@@ -40,12 +40,17 @@ class UnreachableError(Exception):
         return isinstance(self.cause, FileNotFoundError | ConnectionRefusedError)
 
 
-def call(path: str, method: str) -> dict[str, Any]:
+def call(path: str, method: str, *, patience: float | None = None, **parameters: Any) -> dict[str, Any]:
     """Ask one question; return the answer's parameters.
 
-    Raises :class:`UnreachableError` (after :data:`ANSWER_TIME` too), :class:`RefusedError`.
+    Raises :class:`UnreachableError` (after ``patience`` seconds too, by default :data:`ANSWER_TIME`),
+    :class:`RefusedError`.
     """
-    replies = _ask(path, {"method": f"{INTERFACE}.{method}"}, tick=ANSWER_TIME)
+    patience = ANSWER_TIME if patience is None else patience
+    question: dict[str, Any] = {"method": f"{INTERFACE}.{method}"}
+    if parameters:
+        question["parameters"] = parameters
+    replies = _ask(path, question, tick=patience, patience=patience)
     try:
         return _parameters(next(each for each in replies if each is not None))
     finally:
@@ -57,7 +62,8 @@ def watch(path: str, *, tick: float) -> Iterator[dict[str, Any] | None]:
 
     Ends only by an exception, the same as those of :func:`call`.
     """
-    for reply in _ask(path, {"method": f"{INTERFACE}.Watch", "more": True}, tick=tick):
+    question = {"method": f"{INTERFACE}.Watch", "more": True}
+    for reply in _ask(path, question, tick=tick, patience=ANSWER_TIME):
         yield None if reply is None else _parameters(reply)["status"]
 
 
@@ -70,11 +76,13 @@ def listens(path: str) -> bool:
     return True
 
 
-def _ask(path: str, call: dict[str, Any], *, tick: float) -> Generator[dict[str, Any] | None, None, None]:
+def _ask(
+    path: str, call: dict[str, Any], *, tick: float, patience: float
+) -> Generator[dict[str, Any] | None, None, None]:
     try:
         with _connect(path) as connection:
             connection.sendall(encode(call))
-            yield from _replies(connection, tick=tick)
+            yield from _replies(connection, tick=tick, patience=patience)
     except (OSError, MessageError) as error:
         raise UnreachableError(error) from None
 
@@ -90,11 +98,11 @@ def _connect(path: str) -> socket.socket:
     return connection
 
 
-def _replies(connection: socket.socket, *, tick: float) -> Iterator[dict[str, Any] | None]:
+def _replies(connection: socket.socket, *, tick: float, patience: float) -> Iterator[dict[str, Any] | None]:
     reader = MessageReader(maximum=MAXIMUM_ANSWER)
     heard = time.monotonic()
-    while (patience := heard + ANSWER_TIME - time.monotonic()) > 0:
-        connection.settimeout(min(tick, patience))
+    while (left := heard + patience - time.monotonic()) > 0:
+        connection.settimeout(min(tick, left))
         try:
             received = connection.recv(1 << 16)
         except TimeoutError:
@@ -105,7 +113,7 @@ def _replies(connection: socket.socket, *, tick: float) -> Iterator[dict[str, An
         for reply in reader.feed(received):
             yield reply
             heard = time.monotonic()
-    raise TimeoutError(f"no answer within {ANSWER_TIME:.0f} s")
+    raise TimeoutError(f"no answer within {patience:.0f} s")
 
 
 def _parameters(reply: dict[str, Any]) -> dict[str, Any]:

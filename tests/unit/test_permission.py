@@ -172,7 +172,7 @@ def test_the_port(state: ModemState) -> None:
 def test_without_a_port_it_says_why() -> None:
     one = permit("AT+CSQ", state=ModemState.CONNECTED, stepping=False, open_ports=frozenset({PortRole.DIAL}))
     assert isinstance(one, Denied)
-    assert one.why.startswith("A session is up, and this modem has no second port")
+    assert one.why.startswith("The modem is connected, which takes its only AT port")
     none = permit("AT+CSQ", state=ModemState.UNKNOWN, stepping=False, open_ports=frozenset())
     assert isinstance(none, Denied)
     assert "No port" in none.why

@@ -5,14 +5,17 @@ import contextlib
 import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from failberry.control.answers import AtAnswer, CdromSwitch, PowerPreview, RefusedError, UsbView
 from failberry.control.server import ControlServer, listen
 from failberry.control.service import Service
 from failberry.core.snapshot import Snapshot
+from failberry.core.steps import Rung
 from failberry.errors import ConfigError
+from tests.unit.ctl.bus import AT_ERROR, AT_SIGNAL, CDROM, USB
 from tests.unit.ctl.scenarios import ALL_WELL
 
 DEADLINE = 10.0
@@ -30,6 +33,11 @@ class SimulatedAppliance:
     disk: OSError | None = None
     """What the disk says to a change."""
     asked: list[str] = field(default_factory=list)
+    refusal: str = ""
+    """Why the next request is refused."""
+    bus: UsbView = USB
+    on_step: Callable[[], None] = lambda: None
+    """What else happens when a step is asked for."""
 
     async def status(self) -> Snapshot:
         return self.snapshot
@@ -44,11 +52,39 @@ class SimulatedAppliance:
 
     async def redial(self) -> None:
         self.asked.append("redial")
+        self.on_step()
 
     async def forget_pin(self) -> None:
         if self.disk is not None:
             raise self.disk
         self.asked.append("forget_pin")
+
+    async def take_step(self, rung: Rung, *, force: bool) -> None:
+        self._refuse()
+        self.asked.append(f"{rung} {force=}")
+        self.on_step()
+
+    async def power_plan(self) -> PowerPreview:
+        if self.bus.power is None:
+            raise RefusedError("it is not known where the modem is")
+        return self.bus.power
+
+    async def usb(self) -> UsbView:
+        return self.bus
+
+    async def send_command(self, text: str) -> AtAnswer:
+        self._refuse()
+        self.asked.append(text)
+        return AT_SIGNAL if text == "AT+CSQ" else AT_ERROR
+
+    async def disable_cdrom(self, *, confirmed: bool) -> CdromSwitch:
+        self._refuse()
+        self.asked.append(f"cdrom {confirmed=}")
+        return replace(CDROM, answer=AT_SIGNAL if confirmed else None)
+
+    def _refuse(self) -> None:
+        if self.refusal:
+            raise RefusedError(self.refusal)
 
 
 @contextlib.asynccontextmanager

@@ -14,10 +14,11 @@ import jsonschema
 import pytest
 
 import failberry
-from failberry.control import document
+from failberry.control import answers, document
 from failberry.control.document import DocumentError, decode, encode, schema, without_ages
 from failberry.control.service import description
-from failberry.core import snapshot
+from failberry.core import power, snapshot
+from failberry.core.facts import PortRole
 from failberry.core.snapshot import Snapshot
 from failberry.errors import Problem
 from tests.unit.ctl.scenarios import ALL, ALL_WELL, DIALLING
@@ -75,7 +76,9 @@ def _varlink_types() -> dict[str, list[str]]:
 
 def test_the_interface_says_the_same_as_the_dataclasses() -> None:
     expected = {}
-    for name, kind in vars(snapshot).items():
+    declared = [*vars(snapshot).items(), *vars(answers).items(), ("PortRole", PortRole)]
+    declared += [(name, getattr(power, name)) for name in ("HubPort", "PlanBasis", "Casualty", "PowerPlan")]
+    for name, kind in declared:
         if not isinstance(kind, type) or name in ("Mode", "StrEnum"):
             continue
         if is_dataclass(kind):

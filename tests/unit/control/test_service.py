@@ -198,3 +198,58 @@ def test_what_is_no_call_is_refused(message: dict[str, Any]) -> None:
 def test_absent_null_and_unknown_members_of_a_call_are_fine() -> None:
     call = parse_call({"method": "a.b.C", "parameters": None, "more": None, "com.example": {"x": 1}})
     assert call == Call(method="a.b.C")
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters", "deed"),
+    [
+        ("TakeStep", {"rung": "power_cycle", "force": True}, "power_cycle force=True"),
+        ("TakeStep", {"rung": "modem_reboot"}, "modem_reboot force=False"),
+        ("SendCommand", {"command": "AT+CSQ"}, "AT+CSQ"),
+        ("DisableCdrom", {}, "cdrom confirmed=False"),
+        ("DisableCdrom", {"confirmed": True}, "cdrom confirmed=True"),
+    ],
+)
+def test_what_touches_the_modem_is_for_the_trusted_and_may_be_refused(
+    method: str, parameters: dict[str, Any], deed: str
+) -> None:
+    appliance = SimulatedAppliance()
+    denied = answer(appliance, f"{OURS}.{method}", trusted=False, **parameters)
+    assert denied["error"] == f"{STANDARD}.PermissionDenied"
+    appliance.refusal = "a session is up"
+    refused = answer(appliance, f"{OURS}.{method}", trusted=True, **parameters)
+    assert refused == {"error": f"{OURS}.Refused", "parameters": {"reason": "a session is up"}}
+    assert appliance.asked == []
+    appliance.refusal = ""
+    assert "error" not in answer(appliance, f"{OURS}.{method}", trusted=True, **parameters)
+    assert appliance.asked == [deed]
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters", "named"),
+    [
+        ("TakeStep", {}, "rung"),
+        ("TakeStep", {"rung": "explode"}, "rung"),
+        ("TakeStep", {"rung": 5}, "rung"),
+        ("TakeStep", {"rung": "reboot", "force": "yes"}, "force"),
+        ("SendCommand", {}, "command"),
+        ("SendCommand", {"command": ["AT"]}, "command"),
+        ("DisableCdrom", {"confirmed": 1}, "confirmed"),
+    ],
+)
+def test_parameters_of_the_wrong_kind(method: str, parameters: dict[str, Any], named: str) -> None:
+    appliance = SimulatedAppliance()
+    told = answer(appliance, f"{OURS}.{method}", trusted=True, **parameters)
+    assert told == {"error": f"{STANDARD}.InvalidParameter", "parameters": {"parameter": named}}
+    assert appliance.asked == []
+
+
+def test_the_bus_and_the_power_plan_may_be_looked_at_by_everybody() -> None:
+    appliance = SimulatedAppliance()
+    assert answer(appliance, f"{OURS}.GetUsb", trusted=False)["parameters"] == {"usb": encode(appliance.bus)}
+    told = answer(appliance, f"{OURS}.GetPowerPlan", trusted=False)["parameters"]["power"]
+    assert told["plan"]["ports"] == [{"hub": "1-1", "port": 2, "superspeed": False}]
+    assert told["refusal"] == "SanDisk Ultra Fit at USB 1-1.2 carries /srv"
+    appliance.bus = replace(appliance.bus, power=None)
+    told = answer(appliance, f"{OURS}.GetPowerPlan", trusted=False)
+    assert told["error"] == f"{OURS}.Refused"
