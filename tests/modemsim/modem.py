@@ -207,6 +207,7 @@ class SimModem:
         if rest:
             raise ValueError(f"no such field: {', '.join(sorted(rest))}")
         self._advance(now)
+        self.note(now, f"set {' '.join(f'{name}={value}' for name, value in fields.items())}")
         self.sim, self.network, self.faults = sim, network, faults
         radio.wake_when_lost(self)
         radio.watch(self, now)

@@ -48,6 +48,7 @@ def cut(modem: "SimModem", now: float) -> None:
 def start(modem: "SimModem", now: float) -> None:
     """Power is there, and the firmware starts."""
     if not modem.powered:
+        modem.note(now, "power on")
         modem.powered = True
         modem.forget()
         _boot(modem, now)
@@ -105,7 +106,7 @@ def _boot_as(modem: "SimModem", shows: Shows, now: float) -> None:
     if shows is Shows.CD_ROM:
         return
     modem.counters["boots"] += 1
-    modem.note(now, "power on")
+    modem.note(now, "started")
     modem.booted_at = now
     radio.start_search(modem, now + modem.sim.sim_busy)
     for flood in modem.profile.floods:
