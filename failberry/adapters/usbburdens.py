@@ -156,7 +156,7 @@ def _mounts(blocks: Mapping[str, _Block], root: Path, proc: Path) -> Iterator[tu
 
 
 def _named(source: str, blocks: Mapping[str, _Block]) -> Iterator[str]:
-    """Block devices of a mount's source or a swap space: ``/dev/sda1``, ``/dev/mapper/x``, ``/dev/a:/dev/b``."""
+    """Block devices by name: ``/dev/sda1``, ``/dev/mapper/x``, or of several in one, ``/dev/a:/dev/b``."""
     for each in _plain(source).split(":"):
         name = each.removeprefix("/dev/")
         if name in blocks:

@@ -81,7 +81,9 @@ def plan_power(
     return PowerPlan(
         target=target,
         # USB 2 halves first: a device that loses only its USB 3 half comes back on the other at once.
-        ports=tuple(sorted(dict.fromkeys(cut.switch), key=lambda port: port.superspeed)),
+        ports=tuple(
+            sorted(set(cut.switch), key=lambda each: (each.superspeed, *_place(each.hub), each.port))
+        ),
         basis=cut.basis,
         words=cut.words,
         casualties=_casualties(dark.values(), target, house_interfaces),
@@ -209,11 +211,15 @@ def _on_controller(tree: UsbTree, hub: TreeDevice) -> list[TreeDevice]:
 
 def _casualties(devices: Iterable[TreeDevice], target: str, house: Collection[str]) -> tuple[Casualty, ...]:
     found = []
-    for each in sorted(devices, key=lambda device: (bus_of(device.path), chain_of(device.path))):
+    for each in sorted(devices, key=lambda device: _place(device.path)):
         harm = _harm(each, house, target=each.path == target)
         if harm or each.path != target:
             found.append(Casualty(usb_path=each.path, product=each.product, harm=harm))
     return tuple(found)
+
+
+def _place(path: str) -> tuple[int, tuple[int, ...]]:
+    return bus_of(path), chain_of(path)
 
 
 def _harm(device: TreeDevice, house: Collection[str], *, target: bool) -> str:
