@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from failberry import __version__, byhand
+from failberry import __version__, byhand, usbdeeds
 from failberry.adapters import heartbeat, systemd
 from failberry.adapters.dhcp import Lease
 from failberry.adapters.firewall import FirewallAdapter
@@ -28,9 +28,8 @@ from failberry.adapters.pppd import Pppd
 from failberry.adapters.serialport import ModemPorts
 from failberry.adapters.store import STATE_FILE, Store
 from failberry.adapters.usbbus import UsbWatch
-from failberry.adapters.usberrands import Errands
 from failberry.adapters.usbpower import UsbPower
-from failberry.adapters.usbpromises import Promises
+from failberry.adapters.usbpromises import AT_START
 from failberry.adapters.worker import HookSocket
 from failberry.config import Config
 from failberry.configfile import load, show, warnings
@@ -54,6 +53,7 @@ from failberry.ctl.words import config_problems
 from failberry.engine import Engine
 from failberry.errors import EX_CONFIG, AdapterError, ConfigError
 from failberry.health.heartbeat import Line
+from failberry.usbdeeds import UsbDeeds
 from failberry.world import World
 
 BEAT = 2.0
@@ -82,6 +82,11 @@ class Places:
     def session(self) -> Path:
         """What pppd and we leave for each other."""
         return self.runtime / "session"
+
+    @property
+    def usb_lock(self) -> Path:
+        """Held by whoever switches power on the USB bus."""
+        return self.runtime / "usb.lock"
 
     @property
     def heartbeat(self) -> Path:
@@ -177,10 +182,16 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
     lease = Lease(post=post, directory=places.session, hook=places.hook, netlink=netlink)
     store = Store(places.state)
     usb = UsbWatch(post)
-    errands = Errands()
-    power = UsbPower(Promises(store, errands), errands)
+    deeds = UsbDeeds(store, places.usb_lock)
     world = World(
-        config, netlink=netlink, firewall=firewall, ports=ports, pppd=pppd, lease=lease, store=store
+        config,
+        netlink=netlink,
+        firewall=firewall,
+        ports=ports,
+        pppd=pppd,
+        lease=lease,
+        store=store,
+        usb=deeds,
     )
 
     def observed(seen: NetworkObserved) -> None:
@@ -195,8 +206,11 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         perform=world.perform,
         report=_report,
     )
-    house = House(config, places, engine, world=world, store=store, ports=ports, power=power)
+    house = House(config, places, engine, world=world, store=store, ports=ports, power=deeds.power)
     service = Service(house)
+
+    # What a predecessor took for a while comes back before anything else: a modem without power is no modem.
+    await deeds.give_back(AT_START)
 
     # What a predecessor left: records of PINs, and perhaps a session that still carries traffic.
     records, records_problem = store.pin_records()
@@ -229,6 +243,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
             tasks.create_task(_tell(engine, service), name="status line"),
             tasks.create_task(_beat(house, places), name="heartbeat"),
             tasks.create_task(_reload_on(reload, house), name="reload"),
+            tasks.create_task(deeds.attend(), name="promises"),
             tasks.create_task(
                 _feed_watchdog({"engine": lambda: _turns(engine), "netlink": netlink.prove_alive}),
                 name="watchdog",
@@ -363,6 +378,7 @@ async def release(places: Places) -> tuple[str, ...]:
     except AdapterError as error:
         problems.append(error.evidence)
     await netlink.close()
+    problems += await usbdeeds.settle(places.state, places.usb_lock)
     return tuple(problems)
 
 
@@ -380,6 +396,8 @@ def main() -> int:
         config = load(places.config)
     except ConfigError as error:
         systemd.journal(3, config_problems(error))
+        # Nobody's modem stays without power because of a word in a file.
+        asyncio.run(usbdeeds.settle(places.state, places.usb_lock))
         return EX_CONFIG
     for warning in warnings(config, places.config):
         systemd.journal(4, f"configuration: {warning}")

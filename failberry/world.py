@@ -10,12 +10,22 @@ from failberry.adapters.dhcp import Lease
 from failberry.adapters.firewall import FirewallAdapter
 from failberry.adapters.netlink import Netlink
 from failberry.adapters.pppd import Pppd
+from failberry.adapters.reboot import reboot
 from failberry.adapters.serialport import AtPort, ModemPorts
 from failberry.adapters.store import Store
 from failberry.config import Config
 from failberry.core import actions as do
-from failberry.core.events import CommandAnswered, Event, ModemLocated, PortsOpened, SessionStarted
+from failberry.core.events import (
+    CommandAnswered,
+    Event,
+    ModemLocated,
+    PortsOpened,
+    PowerCycled,
+    SessionStarted,
+    UsbReset,
+)
 from failberry.core.facts import PortRole
+from failberry.usbdeeds import UsbDeeds
 
 
 class World:
@@ -31,6 +41,7 @@ class World:
         pppd: Pppd,
         lease: Lease,
         store: Store,
+        usb: UsbDeeds,
     ) -> None:
         self._config = config
         self._netlink = netlink
@@ -39,6 +50,7 @@ class World:
         self._pppd = pppd
         self._lease = lease
         self._store = store
+        self._usb = usb
 
     def reconfigure(self, config: Config) -> None:
         """Do what follows by this configuration."""
@@ -54,10 +66,10 @@ class World:
                 return await self._firewall.apply(action.intent)
             case do.LocateModem():
                 return await asyncio.to_thread(_locate, action.deed, self._config)
-            case do.SwitchMode():
-                return await modeswitch.switch(action.deed, action.stray)
-            case do.OpenPorts():
-                return await self._ports.open(action.deed, action.hardware, dial=action.dial)
+            case do.SwitchMode() | do.ResetUsb() | do.CyclePower() | do.RebindController():
+                return await self._on_bus(action)
+            case do.OpenPorts() | do.ReleaseDialPort() | do.ClosePorts():
+                return await self._open(action)
             case do.SendCommand() | do.PulseDtr() | do.SendBytes():
                 port = self._ports.port(action.port)
                 if port is None:
@@ -65,11 +77,36 @@ class World:
                 return await _speak(port, action)
             case do.StorePinRecord():
                 return await self._store.store_pin(action.deed, action.record)
-            case do.StartSession():
-                return await self._start_session(action)
+            case do.Reboot():
+                return await reboot(action.deed)
+            case do.StartSession() | do.StartLease() | do.StopSession():
+                return await self._on_session(action)
+            case _:
+                assert_never(action)
+
+    async def _on_bus(
+        self, action: do.SwitchMode | do.ResetUsb | do.CyclePower | do.RebindController
+    ) -> UsbReset | PowerCycled:
+        if isinstance(action, do.SwitchMode):
+            return await modeswitch.switch(action.deed, action.stray)
+        return await self._usb.perform(action, self._config)
+
+    async def _open(self, action: do.OpenPorts | do.ReleaseDialPort | do.ClosePorts) -> PortsOpened:
+        match action:
+            case do.OpenPorts():
+                return await self._ports.open(action.deed, action.hardware, dial=action.dial)
             case do.ReleaseDialPort():
                 await self._ports.release_dial()
-                return PortsOpened(deed=action.deed)
+            case do.ClosePorts():
+                await self._ports.close()
+            case _:
+                assert_never(action)
+        return PortsOpened(deed=action.deed)
+
+    async def _on_session(self, action: do.StartSession | do.StartLease | do.StopSession) -> Event:
+        match action:
+            case do.StartSession():
+                return await self._start_session(action)
             case do.StartLease():
                 return await self._lease.start(action.deed, action.hardware)
             case do.StopSession():

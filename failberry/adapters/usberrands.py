@@ -60,11 +60,15 @@ class Errands:
             await self._acquire(lock)
 
             async def order(errand: str, words: dict[str, Any]) -> Answer:
-                return await self._run(lock, {"errand": errand, "deadline": self._deadline, **words})
+                return await self._run(errand, words, lock)
 
             yield order
         finally:
             os.close(lock)
+
+    async def ask(self, errand: str) -> Answer:
+        """Ask what changes nothing: needs no turn.  Raises AdapterError."""
+        return await self._run(errand, {})
 
     async def _acquire(self, lock: int) -> None:
         loop = asyncio.get_running_loop()
@@ -80,7 +84,8 @@ class Errands:
             else:
                 return
 
-    async def _run(self, lock: int, request: dict[str, Any]) -> Answer:
+    async def _run(self, errand: str, words: dict[str, Any], *locks: int) -> Answer:
+        request = {"errand": errand, "deadline": self._deadline, **words}
         try:
             # By its path and isolated, so that it imports nothing but pyusb.
             child = await asyncio.create_subprocess_exec(
@@ -90,7 +95,7 @@ class Errands:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                pass_fds=(lock,),
+                pass_fds=locks,
                 env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
             )
         except OSError as error:

@@ -81,15 +81,6 @@ def superspeed(hub: str, root: Path = SYSFS) -> bool:
     return (number(root / hub / "speed") or 0) >= _SUPERSPEED
 
 
-def controller(device: str, root: Path = SYSFS) -> tuple[Path, str] | None:
-    """The host controller that carries the device: its driver's folder and its name there."""
-    bus = device.removeprefix("usb").partition("-")[0]
-    with contextlib.suppress(OSError):
-        place = (root / f"usb{bus}").resolve(strict=True).parent
-        return (place / "driver").resolve(strict=True), place.name
-    return None
-
-
 def bound(folder: Path, name: str) -> bool:
     """Whether the driver of this folder has the device of this name."""
     return (folder / name).exists()

@@ -141,8 +141,7 @@ class UsbPower:
     async def hubs(self) -> tuple[tuple[HubClaim, ...], str]:
         """Ask every hub, in one child; the second value says which could not be asked, and why."""
         try:
-            async with self._errands.turn() as order:
-                answers = (await order("hubs", {}))["hubs"]
+            answers = (await self._errands.ask("hubs"))["hubs"]
         except AdapterError as error:
             return (), error.evidence
         claims, problems = [], []

@@ -10,9 +10,11 @@ from failberry.adapters.usbbus import SYSFS
 from failberry.adapters.usberrands import Errands, Order
 from failberry.adapters.usbpromises import Promises
 from failberry.core.events import UsbReset
+from failberry.core.powerplan import ControllerPlan
 from failberry.errors import AdapterError
 
 NODES = Path("/dev/bus/usb")
+BUSES = Path("/sys/bus")
 LET_GO = 5.0
 """Seconds that drivers may take to let go of a device."""
 COME_BACK = 10.0
@@ -29,6 +31,7 @@ class UsbResetter:
         sysfs: Path = SYSFS,
         *,
         nodes: Path = NODES,
+        buses: Path = BUSES,
         let_go: float = LET_GO,
         come_back: float = COME_BACK,
     ) -> None:
@@ -36,6 +39,7 @@ class UsbResetter:
         self._errands = errands
         self._sysfs = sysfs
         self._nodes = nodes
+        self._buses = buses
         self._let_go = let_go
         self._come_back = come_back
 
@@ -75,20 +79,15 @@ class UsbResetter:
             left = await self._promises.keep(order)
         return left or problem
 
-    async def rebind(self, deed: int, usb_path: str) -> UsbReset:
-        """Take the host controller of this device from its driver and give it back.
-
-        Everything on its buses starts anew; whether that harms somebody is for the caller to find out.
-        """
-        found = usbports.controller(usb_path, self._sysfs)
-        if found is None:
-            return UsbReset(
-                deed=deed, problem=f"the host controller of USB {usb_path} has no driver to leave"
-            )
-        folder, name = found
+    async def rebind(self, deed: int, plan: ControllerPlan, *, force: bool) -> UsbReset:
+        """Take a host controller from its driver and give it back, unless the plan refuses itself."""
+        controller = plan.controller
+        if controller is None or plan.impossible or (plan.refusal and not force):
+            return UsbReset(deed=deed, problem=plan.refusal)
+        folder = self._buses / controller.subsystem / "drivers" / controller.driver
         try:
             async with self._errands.turn() as order:
-                return UsbReset(deed=deed, problem=await self._rebind(order, folder, name))
+                return UsbReset(deed=deed, problem=await self._rebind(order, folder, controller.name))
         except AdapterError as error:
             return UsbReset(deed=deed, problem=error.evidence)
 
