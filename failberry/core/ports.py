@@ -22,9 +22,9 @@ from failberry.core.facts import ModemHardware, Sighting, Stray
 STICK_DRIVERS = frozenset({"cdc_ether", "rndis_host", "cdc_ncm"})
 """Behind these is a DHCP server at once.  cdc_mbim and qmi_wwan have none before somebody has spoken MBIM
 or QMI, and plain Ethernet chips (smsc95xx, lan78xx, r8152, ax88179_178a…) are no sticks at all."""
-_DIALLED_DRIVER = "huawei_cdc_ncm"
+DIALLED_DRIVER = "huawei_cdc_ncm"
 """Has one too where the firmware is a router; beside AT ports it waits for ``AT^NDISDUP``."""
-_ETHERNET_CHIPS = frozenset({0x0BDA, 0x0B95, 0x0424})
+ETHERNET_CHIPS = frozenset({0x0BDA, 0x0B95, 0x0424})
 """Vendors Realtek, ASIX and SMSC: adapters of theirs that an older kernel runs by cdc_ether or cdc_ncm."""
 
 
@@ -90,11 +90,11 @@ class _Wish:
 
     def network(self, device: UsbDevice) -> UsbNetwork | None:
         """The interface of a device that may be a router."""
-        if self.kind is CellularType.PPP or device.vendor_id in _ETHERNET_CHIPS:
+        if self.kind is CellularType.PPP or device.vendor_id in ETHERNET_CHIPS:
             return None
         if any(each.name in self.taken for each in device.networks):
             return None
-        drivers = STICK_DRIVERS if device.ports else STICK_DRIVERS | {_DIALLED_DRIVER}
+        drivers = STICK_DRIVERS if device.ports else STICK_DRIVERS | {DIALLED_DRIVER}
         fitting = [each for each in device.networks if each.driver in drivers]
         return min(fitting, key=lambda each: each.interface, default=None)
 
