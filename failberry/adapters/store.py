@@ -1,30 +1,42 @@
 """What must survive a power cut: one SQLite file under ``/var/lib/failberry``.
 
-Writes are few (SD card).  Safety latches are committed with ``synchronous=FULL``: when
-:meth:`Store.store_pin` returns without a problem, the record is on the disk.
+Writes are few (SD card).  All are committed with ``synchronous=EXTRA``: when a method returns without a
+problem, what it wrote is on the disk.  (FULL would not do: it leaves the end of the journal unsynced, and a
+power cut a moment later, which is what a step of recovery may be, could take the commit back.)
+
+A file that cannot be read is never replaced: it holds the latches of PINs and the budgets of recovery, and
+an empty one would free both.  Who asks is told, and does less.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from failberry.core.events import PinRecordStored
+from failberry.adapters import steplog
+from failberry.core.events import PinRecordStored, StepStored
 from failberry.core.pin import PinRecord, PinState
+from failberry.core.steps import Step
 
 STATE_FILE = Path("/var/lib/failberry/state.sqlite")
-_SCHEMA = """
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS pin_record (
     sim TEXT NOT NULL, pin TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (sim, pin)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS promise (
     place INTEGER PRIMARY KEY, what TEXT NOT NULL, subject TEXT NOT NULL, UNIQUE (what, subject)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS remembered (
+    name TEXT PRIMARY KEY, value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+{steplog.SCHEMA}
 """
 _BUSY_TIMEOUT = 5.0
+_USB_PATH = "last_usb_path"
 
 
 class Owed(StrEnum):
@@ -49,8 +61,13 @@ class Promise:
 class Store:
     """Opened once for each call: a handful in the life of a SIM, and nothing is held open meanwhile."""
 
-    def __init__(self, path: Path = STATE_FILE) -> None:
+    def __init__(
+        self, path: Path = STATE_FILE, clock: Callable[[], steplog.Instant] = steplog.Instant.now
+    ) -> None:
         self._path = path
+        self._clock = clock
+        self._usb_path: str | None = None
+        """As it is on the disk, if it was written or read by us."""
 
     def pin_records(self) -> tuple[tuple[PinRecord, ...], str | None]:
         """Read what is known of PINs; the second value says why it could not be read."""
@@ -73,6 +90,43 @@ class Store:
         except (sqlite3.Error, OSError) as error:
             return f"{self._path}: {error}"
         return None
+
+    def steps(self, since: float) -> tuple[tuple[Step, ...], str | None]:
+        """Read the steps of recovery of so many seconds, two days at most, oldest first.
+
+        Their ages are what can be vouched for, rather too little than too much
+        (:mod:`failberry.adapters.steplog`).  The second value says why they could not be read.
+        """
+        try:
+            with self._open() as database:
+                database.execute("BEGIN IMMEDIATE")
+                return steplog.read(database, since, self._clock()), None
+        except (sqlite3.Error, OSError, ValueError) as error:
+            return (), f"{self._path}: {error}"
+
+    async def store_step(self, deed: int, step: Step) -> StepStored:
+        """Write a step down before it is taken, and again with its result; synced on return."""
+        return StepStored(deed=deed, problem=await asyncio.to_thread(self._store_step, step))
+
+    def last_usb_path(self) -> str | None:
+        """Where the modem was last seen; ``None``: nowhere, or it cannot be read (:meth:`steps` says why)."""
+        try:
+            with self._open() as database:
+                query = "SELECT value FROM remembered WHERE name = ?"
+                self._usb_path = next((value for (value,) in database.execute(query, (_USB_PATH,))), None)
+        except (sqlite3.Error, OSError):
+            return None
+        return self._usb_path
+
+    async def remember_usb_path(self, path: str) -> str | None:
+        """Write down where the modem is, if that is news; return the problem, if any."""
+        if path == self._usb_path:
+            return None
+        change = "INSERT OR REPLACE INTO remembered VALUES (?, ?)"
+        problem = await asyncio.to_thread(self._change, change, [(_USB_PATH, path)])
+        if problem is None:
+            self._usb_path = path
+        return problem
 
     async def promise(self, promises: tuple[Promise, ...]) -> str | None:
         """Write them all and sync; on return without a problem they survive a power cut."""
@@ -104,6 +158,15 @@ class Store:
             return f"{self._path}: {error}"
         return None
 
+    def _store_step(self, step: Step) -> str | None:
+        try:
+            with self._open() as database:
+                database.execute("BEGIN IMMEDIATE")
+                steplog.write(database, step, self._clock())
+        except (sqlite3.Error, OSError, ValueError) as error:
+            return f"{self._path}: {error}"
+        return None
+
     def _store_pin(self, record: PinRecord) -> str | None:
         try:
             with self._open() as database:
@@ -119,7 +182,7 @@ class Store:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         database = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT)
         try:
-            database.execute("PRAGMA synchronous = FULL")
+            database.execute("PRAGMA synchronous = EXTRA")
             database.executescript(_SCHEMA)
         except sqlite3.Error:
             database.close()
