@@ -76,6 +76,10 @@ def locate(desk: Desk) -> Dialog[Outcome]:
         return found
     hardware = found
     _meet(desk, hardware)
+    if hardware.network_interface is not None:
+        yield from await_protection(desk)
+        why = f"found {hardware.product} at USB {hardware.usb_path}, a router of its own"
+        return Next(state=ModemState.CONNECTING, why=why)
     opened = yield OpenPorts(hardware=hardware)
     if isinstance(opened, PortsOpened) and opened.problem is None:
         desk.known.poll_wanted = hardware.status_tty is not None
@@ -139,6 +143,7 @@ def adopt(desk: Desk, session: Session) -> Dialog[Outcome]:
     hardware = (yield from _find(desk)).hardware
     if hardware is not None:
         _meet(desk, hardware)
+    if hardware is not None and hardware.network_interface is None:
         opened = yield OpenPorts(hardware=hardware, dial=False)
         if isinstance(opened, PortsOpened) and opened.problem is None:
             desk.known.poll_wanted = hardware.status_tty is not None

@@ -283,6 +283,11 @@ class Modem:
 
     # --- steps -------------------------------------------------------------------------------
 
+    @property
+    def _is_router(self) -> bool:
+        hardware = self.known.hardware
+        return hardware is not None and hardware.network_interface is not None
+
     def _max_stay(self) -> float | None:
         if self.state is ModemState.SEARCHING:
             return 2 * self.config.cellular.registration_timeout + 60.0
@@ -342,7 +347,7 @@ class Modem:
             ModemState.ENABLED: search.enabled,
             ModemState.SEARCHING: search.search,
             ModemState.REGISTERED: search.registered,
-            ModemState.CONNECTING: dial.connect,
+            ModemState.CONNECTING: lease.connect_ether if self._is_router else dial.connect,
             ModemState.CONNECTED: watch.attend,
             ModemState.DISCONNECTING: dial.hang_up,
             ModemState.FAILED: dial.rest,
@@ -407,8 +412,11 @@ class Modem:
         return choice.effort
 
     def _session_ended(self, event: SessionEnded, now: float) -> list[Action]:
-        self.known.session = None
-        cause = cause_of_exit(event.exit_code, port_gone=event.port_gone, evidence=event.evidence)
+        session, self.known.session = self.known.session, None
+        if self._is_router or (session is not None and session.gateway is not None):
+            cause = lease.cause_of_end(event)
+        else:
+            cause = cause_of_exit(event.exit_code, port_gone=event.port_gone, evidence=event.evidence)
         if self.state is ModemState.DISCONNECTING:
             return self._main.handle(event, now) + self._proceed(now)
         if self.state not in (ModemState.CONNECTED, ModemState.CONNECTING):
@@ -429,7 +437,7 @@ _NEXT: dict[ModemState, str] = {
     ModemState.ENABLED: "look for the network",
     ModemState.SEARCHING: "wait for the network",
     ModemState.REGISTERED: "see whether this network may be used",
-    ModemState.CONNECTING: "dial, then negotiate PPP",
+    ModemState.CONNECTING: "dial and negotiate PPP, or ask a stick that is a router for an address",
     ModemState.CONNECTED: "watch the session",
     ModemState.DISCONNECTING: "hang up",
     ModemState.FAILED: "wait for a person",

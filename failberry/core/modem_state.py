@@ -43,7 +43,9 @@ class ModemState(StrEnum):
 _S = ModemState
 
 TRANSITIONS: Mapping[ModemState, frozenset[ModemState]] = {
-    _S.UNKNOWN: frozenset({_S.INITIALIZING, _S.CONNECTED}),  # connected: a session was adopted
+    # connecting: the stick is a router of its own, with no SIM, radio or network of ours to see to;
+    # connected: a session was adopted
+    _S.UNKNOWN: frozenset({_S.INITIALIZING, _S.CONNECTING, _S.CONNECTED}),
     _S.INITIALIZING: frozenset({_S.LOCKED, _S.DISABLED, _S.ENABLED, _S.FAILED}),
     _S.LOCKED: frozenset({_S.DISABLED, _S.ENABLED, _S.FAILED}),
     _S.DISABLED: frozenset({_S.ENABLING}),

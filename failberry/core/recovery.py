@@ -151,6 +151,9 @@ _PERMITTED: Mapping[Remedy, frozenset[Rung]] = {
     Remedy.ENDED: _GENTLE,
 }
 
+STUBBORN = 2
+"""Climbs in vain after which a data connection that stays stuck is the modem's own fault, whatever it says."""
+
 # How often to dial again before anything else; where the fault itself says that dialling is not enough, once.
 _REDIALS: Mapping[Fault, int] = {
     Fault.HUNG: 1,
@@ -321,6 +324,8 @@ class Ladder:
         if not permitted:
             return None
         position = self._positions.setdefault(cause.fault, _Position())
+        if cause.remedy is Remedy.CONTEXT and position.climbs >= STUBBORN:
+            permitted = _ALL
         held: dict[Rung, str] = {}
         for _ in range(2):
             for index in range(position.index, len(LADDER)):

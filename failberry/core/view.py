@@ -140,12 +140,15 @@ def _cellular(view: ApplianceView) -> LineView:
     if interface is not None:
         granted += [each.ip for each in interface.addresses if each.ip not in granted]
     kind = reachability(granted)
+    gateway = session.gateway if session else None
     text = {
         Reachability.PUBLIC: "public address: reachable from outside, unless the carrier filters",
         Reachability.CGNAT: "shared address (CGNAT): not reachable from outside; ask for a public APN",
         Reachability.PRIVATE: "private address: not reachable from outside; ask for a public APN",
         Reachability.NONE: "no address",
     }[kind]
+    if gateway is not None and kind is not Reachability.PUBLIC:
+        text = "address of the stick, which translates it: not reachable from outside, unless the stick forwards"
     return LineView(
         role=failover.ROLES[UplinkName.CELLULAR],
         state=LineState.UP if view.cellular.usable else LineState.DOWN,
@@ -153,7 +156,7 @@ def _cellular(view: ApplianceView) -> LineView:
         reason=view.cellular.reason,
         interface=session.interface if session else MOBILE_INTERFACE,
         addresses=tuple(str(each) for each in granted),
-        gateway=None,
+        gateway=str(gateway) if gateway is not None else None,
         dns=tuple(str(each) for each in session.dns) if session else (),
         reachability=kind,
         reachability_text=text,
@@ -173,7 +176,7 @@ def _modem(modem: Modem, now: float) -> ModemView:
         next_in=max(0.0, deadline - now) if deadline is not None else None,
         usb_path=hardware.usb_path if hardware else None,
         product=hardware.product if hardware else None,
-        dial_tty=hardware.dial_tty if hardware else None,
+        dial_tty=(hardware.dial_tty or None) if hardware else None,
         status_tty=hardware.status_tty if hardware else None,
         chosen_by=hardware.chosen_by if hardware else None,
         sim=known.iccid[-4:] if known.iccid else None,
@@ -266,6 +269,14 @@ def _notices(view: ApplianceView, wired: LineView, cellular: LineView) -> Iterab
             text="the stick handed out placeholder name servers, which are not used",
             cure="nothing to do; a redial usually brings the real ones",
         )
+    if modem.known.session is not None and modem.known.session.gateway is not None:
+        for name, network in lease.alike(view.config, view.facts, modem.known.session):
+            yield Notice(
+                code="stick-overlaps",
+                text=f"the stick's own network is that of {name}, too: {network}; machines there that have one "
+                "of its addresses cannot use the mobile line",
+                cure="give the stick another network, on its own web page",
+            )
     for name, state in (("routes", view.routes), ("firewall", view.filter)):
         if state.problem is not None:
             yield Notice(

@@ -66,7 +66,7 @@ def attend(desk: Desk) -> Dialog[Outcome]:
             if (helped := desk.ladder.well()) is not None:
                 yield from tell_result(helped)
         # Counters are looked at ten times as often as the line would be asked, and that is free.
-        rest = min(600.0, max(5.0, interval / 10)) if interval > 0 else None
+        rest = max(5.0, interval / 10) if interval > 0 else None
         if not well:
             left = began + GOOD_SESSION - desk.now
             rest = left if rest is None else min(rest, left)
