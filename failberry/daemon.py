@@ -27,6 +27,7 @@ from failberry.adapters.netlink import Netlink
 from failberry.adapters.pppd import Pppd
 from failberry.adapters.serialport import ModemPorts
 from failberry.adapters.store import STATE_FILE, Store
+from failberry.adapters.supply import SupplyWatch
 from failberry.adapters.usbbus import UsbWatch
 from failberry.adapters.usbpower import UsbPower
 from failberry.adapters.usbpromises import AT_START
@@ -58,6 +59,8 @@ from failberry.world import World
 
 BEAT = 2.0
 """Seconds between two heartbeats for the health server."""
+REMEMBERED = 86_400.0
+"""Seconds of steps of recovery that count after a start: as far back as any budget looks."""
 PROOF_TIMEOUT = 5.0
 """Seconds an adapter, or the engine, may take to show that it still moves."""
 
@@ -182,6 +185,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
     lease = Lease(post=post, directory=places.session, hook=places.hook, netlink=netlink)
     store = Store(places.state)
     usb = UsbWatch(post)
+    supply = SupplyWatch(post)
     deeds = UsbDeeds(store, places.usb_lock)
     world = World(
         config,
@@ -212,8 +216,9 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
     # What a predecessor took for a while comes back before anything else: a modem without power is no modem.
     await deeds.give_back(AT_START)
 
-    # What a predecessor left: records of PINs, and perhaps a session that still carries traffic.
+    # What a predecessor left: records of PINs and of steps, and perhaps a session that still carries traffic.
     records, records_problem = store.pin_records()
+    steps, steps_problem = store.steps(REMEMBERED)
     hook.listen(pppd.heard, lease.heard)
     session = pppd.adopt() or lease.adopt()
 
@@ -229,7 +234,15 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         running = [
             tasks.create_task(
                 engine.run(
-                    Started(pin_records=records, pin_records_problem=records_problem, session=session)
+                    Started(
+                        pin_records=records,
+                        pin_records_problem=records_problem,
+                        session=session,
+                        uptime=time.clock_gettime(time.CLOCK_BOOTTIME),
+                        steps=steps,
+                        steps_problem=steps_problem,
+                        last_usb_path=store.last_usb_path(),
+                    )
                 ),
                 name="engine",
             )
@@ -239,6 +252,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         running += [
             tasks.create_task(netlink.watch(), name="netlink"),
             tasks.create_task(lease.attend(), name="lease"),
+            tasks.create_task(supply.watch(), name="supply"),
             tasks.create_task(ControlServer(service).serve(control), name="control"),
             tasks.create_task(_tell(engine, service), name="status line"),
             tasks.create_task(_beat(house, places), name="heartbeat"),

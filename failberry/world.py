@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import assert_never
 
-from failberry.adapters import modeswitch, usbbus
+from failberry.adapters import modeswitch, prober, usbbus
 from failberry.adapters.dhcp import Lease
 from failberry.adapters.firewall import FirewallAdapter
 from failberry.adapters.netlink import Netlink
@@ -17,11 +17,15 @@ from failberry.config import Config
 from failberry.core import actions as do
 from failberry.core.events import (
     CommandAnswered,
+    CountersRead,
     Event,
+    LineProbed,
     ModemLocated,
+    PinRecordStored,
     PortsOpened,
     PowerCycled,
     SessionStarted,
+    StepStored,
     UsbReset,
 )
 from failberry.core.facts import PortRole
@@ -65,7 +69,7 @@ class World:
             case do.ApplyFilter():
                 return await self._firewall.apply(action.intent)
             case do.LocateModem():
-                return await asyncio.to_thread(_locate, action.deed, self._config)
+                return await self._locate(action.deed)
             case do.SwitchMode() | do.ResetUsb() | do.CyclePower() | do.RebindController():
                 return await self._on_bus(action)
             case do.OpenPorts() | do.ReleaseDialPort() | do.ClosePorts():
@@ -75,14 +79,23 @@ class World:
                 if port is None:
                     return CommandAnswered(deed=action.deed, problem=f"the {action.port} port is not open")
                 return await _speak(port, action)
-            case do.StorePinRecord():
-                return await self._store.store_pin(action.deed, action.record)
+            case do.StorePinRecord() | do.StoreStep():
+                return await self._write(action)
+            case do.ProbeLine() | do.ReadCounters():
+                return await _look_at_line(action)
             case do.Reboot():
                 return await reboot(action.deed)
             case do.StartSession() | do.StartLease() | do.StopSession():
                 return await self._on_session(action)
             case _:
                 assert_never(action)
+
+    async def _locate(self, deed: int) -> ModemLocated:
+        located = await asyncio.to_thread(_look_for_modem, deed, self._config)
+        if located.hardware is not None:
+            # For the next daemon. That a disk takes nothing is told where it matters: of steps and of PINs.
+            await self._store.remember_usb_path(located.hardware.usb_path)
+        return located
 
     async def _on_bus(
         self, action: do.SwitchMode | do.ResetUsb | do.CyclePower | do.RebindController
@@ -102,6 +115,11 @@ class World:
             case _:
                 assert_never(action)
         return PortsOpened(deed=action.deed)
+
+    async def _write(self, action: do.StorePinRecord | do.StoreStep) -> PinRecordStored | StepStored:
+        if isinstance(action, do.StorePinRecord):
+            return await self._store.store_pin(action.deed, action.record)
+        return await self._store.store_step(action.deed, action.step)
 
     async def _on_session(self, action: do.StartSession | do.StartLease | do.StopSession) -> Event:
         match action:
@@ -124,7 +142,13 @@ class World:
         return await self._pppd.start(action.deed, self._config, action.hardware.dial_tty, carrier=carrier)
 
 
-def _locate(deed: int, config: Config) -> ModemLocated:
+async def _look_at_line(action: do.ProbeLine | do.ReadCounters) -> LineProbed | CountersRead:
+    if isinstance(action, do.ProbeLine):
+        return await prober.probe_line(action)
+    return prober.read_counters(action)
+
+
+def _look_for_modem(deed: int, config: Config) -> ModemLocated:
     return usbbus.locate(deed, config, cd_roms=modeswitch.known_cd_roms())
 
 

@@ -66,7 +66,7 @@ class Machine:
 @pytest.fixture
 def machine() -> Iterator[Machine]:
     # In memory: every write is synced, and a busy disk takes its time for that.
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:  # noqa: S108  (a folder of its own)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
         yield Machine(Path(memory, "state.sqlite"))
 
 
