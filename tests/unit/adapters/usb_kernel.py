@@ -123,6 +123,8 @@ class Bus:
                 (path.parent / text).mkdir()
 
     def reset(self, node: Path) -> None:
+        if self.mood("dead"):
+            return
         for each in self.root.glob("*/devnum"):
             if f"{int(each.read_text()):03}" == node.name:
                 (self.root / f"{each.parent.name}:1.0").mkdir(exist_ok=True)
