@@ -12,7 +12,7 @@ from collections import deque
 
 from failberry.at.parse import Stat
 from failberry.config import Config, Roaming
-from failberry.core import dial, poll, search, unlock, watch
+from failberry.core import dial, lease, poll, search, unlock, watch
 from failberry.core.actions import Action, Report, Severity
 from failberry.core.causes import Cause, Fault, Remedy, cause_of_exit
 from failberry.core.dialogue import DeedNumbers, Dialogue, Script

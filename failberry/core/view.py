@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any
 
 from failberry.config import MOBILE_INTERFACE, Config
-from failberry.core import failover
+from failberry.core import failover, lease
 from failberry.core.causes import Fault
 from failberry.core.facts import Address, NetworkFacts
 from failberry.core.modem_state import ModemState
@@ -148,7 +148,9 @@ def _cellular(view: ApplianceView) -> LineView:
         Reachability.NONE: "no address",
     }[kind]
     if gateway is not None and kind is not Reachability.PUBLIC:
-        text = "address of the stick, which translates it: not reachable from outside, unless the stick forwards"
+        text = (
+            "address of the stick, which translates it: not reachable from outside, unless the stick forwards"
+        )
     return LineView(
         role=failover.ROLES[UplinkName.CELLULAR],
         state=LineState.UP if view.cellular.usable else LineState.DOWN,
@@ -269,12 +271,14 @@ def _notices(view: ApplianceView, wired: LineView, cellular: LineView) -> Iterab
             text="the stick handed out placeholder name servers, which are not used",
             cure="nothing to do; a redial usually brings the real ones",
         )
-    if modem.known.session is not None and modem.known.session.gateway is not None:
-        for name, network in lease.alike(view.config, view.facts, modem.known.session):
+    session = modem.known.session
+    routed = session is not None and session.gateway is not None
+    if session is not None and routed:
+        for name, network in lease.alike(view.config, view.facts, session):
             yield Notice(
                 code="stick-overlaps",
-                text=f"the stick's own network is that of {name}, too: {network}; machines there that have one "
-                "of its addresses cannot use the mobile line",
+                text=f"the stick uses the network of {name}, {network}: whoever behind {name} has the address "
+                f"{session.local} cannot be reached",
                 cure="give the stick another network, on its own web page",
             )
     for name, state in (("routes", view.routes), ("firewall", view.filter)):
@@ -288,5 +292,6 @@ def _notices(view: ApplianceView, wired: LineView, cellular: LineView) -> Iterab
         yield Notice(
             code="forwards-unreachable",
             text="port forwards are configured, but the mobile address cannot be reached from outside",
-            cure="ask the carrier for a public address; often that is another APN",
+            cure="ask the carrier for a public address; often that is another APN"
+            + (". And let the stick forward the ports, on its own web page" if routed else ""),
         )
