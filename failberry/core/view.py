@@ -277,8 +277,8 @@ def _notices(view: ApplianceView, wired: LineView, cellular: LineView) -> Iterab
         for name, network in lease.alike(view.config, view.facts, session):
             yield Notice(
                 code="stick-overlaps",
-                text=f"the stick uses the network of {name}, {network}: whoever behind {name} has the address "
-                f"{session.local} cannot be reached",
+                text=f"the stick uses the network of {name}, {network}: who has the address "
+                f"{session.local} behind {name} cannot be reached",
                 cure="give the stick another network, on its own web page",
             )
     for name, state in (("routes", view.routes), ("firewall", view.filter)):
