@@ -3,51 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
-from failberry.adapters import usbbus, usbtree
+from failberry.adapters import usbbus
 from failberry.adapters.serialport import ModemPorts
+from failberry.adapters.store import Store
 from failberry.adapters.usbpower import UsbPower
 from failberry.at.commands import Command
 from failberry.at.quirks import quirk_for
 from failberry.at.results import explain
 from failberry.config import Config
+from failberry.configfile import load
 from failberry.control.answers import AtAnswer, CdromSwitch, PowerPreview, RefusedError, UsbView
 from failberry.control.usbview import usb_view
 from failberry.core.actions import Report, Severity
-from failberry.core.boards import board_of
 from failberry.core.events import CommandAnswered, StepRequested
 from failberry.core.facts import PortRole
 from failberry.core.modem import Modem
 from failberry.core.permission import Denied, permit, port_for
-from failberry.core.powerplan import plan_power
 from failberry.core.recovery import SPECS
 from failberry.core.steps import Rung
 from failberry.core.usbtree import UsbTree
+from failberry.errors import ConfigError
+from failberry.usbdeeds import UsbDeeds, plan_cycle, survey
 
 _NOWHERE = "It is not known where the modem is plugged in; name the place as modem.usb_path."
 
 
-async def survey(power: UsbPower) -> tuple[UsbTree, str]:
-    """Read the USB tree and ask its hubs; the second value says which could not be asked, and why."""
-    claims, problem = await power.hubs()
-    tree = await asyncio.to_thread(
-        usbtree.scan,
-        characteristics={each.hub: each.characteristics for each in claims},
-        power_good={each.hub: each.power_good for each in claims},
-    )
-    return tree, problem
-
-
 def preview(tree: UsbTree, config: Config, target: str) -> PowerPreview:
     """What a power cycle of the device at ``target`` would do."""
-    plan = plan_power(
-        tree,
-        board=board_of(tree.model),
-        target=target,
-        configured_ports=config.power.ports,
-        house_interfaces={config.wired.interface, config.lan_interface},
-    )
+    plan = plan_cycle(tree, config, target)
     return PowerPreview(
         plan=plan, refusal=plan.refusal, off_time=config.power.off_time, forced=config.power.force
     )
@@ -64,6 +50,17 @@ async def look(power: UsbPower, config: Config | None, target: str | None) -> Us
         power=preview(tree, config, target) if config is not None and target is not None else None,
         problem=problem,
     )
+
+
+async def look_alone(path: str) -> UsbView:
+    """The same without a daemon; a configuration that cannot be read is done without."""
+    config: Config | None = None
+    target: str | None = None
+    with contextlib.suppress(ConfigError):
+        config = load(path)
+        found = await asyncio.to_thread(usbbus.locate, 0, config)
+        target = found.hardware.usb_path if found.hardware is not None else config.modem.usb_path or None
+    return await look(UsbDeeds(Store()).power, config, target)
 
 
 async def power_plan(power: UsbPower, config: Config, target: str | None) -> PowerPreview:

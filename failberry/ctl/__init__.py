@@ -9,6 +9,7 @@ OK = 0
 ATTENTION = 1
 NO_LINE = 2
 UNREACHABLE = 3
+WAITING = 4
 USAGE = 64
 CONFIG = 78
 
@@ -17,6 +18,7 @@ EXIT_CODES = {
     ATTENTION: "refused, and told why; status: it works, but something needs attention",
     NO_LINE: "status: no line works",
     UNREACHABLE: "the daemon could not be asked",
+    WAITING: "the mobile line was not up again in time; the daemon goes on",
     USAGE: "wrong command line",
     CONFIG: "the configuration cannot be used",
 }

@@ -45,6 +45,17 @@ def _run(arguments: SimpleNamespace) -> int:
         from failberry.ctl import status
 
         return status.run(arguments)
+    match arguments.words.split():
+        case ["modem", "status" | "signal" as part]:
+            from failberry.ctl import modem
+
+            return modem.show_status(arguments) if part == "status" else modem.show_signal(arguments)
+        case ["usb"]:
+            from failberry.ctl import usb
+
+            return usb.run(arguments)
+        case ["redial"] | ["modem", "redial" | "reset" | "power-cycle" | "at" | "disable-cdrom"]:
+            return _hardware(arguments)
     from failberry.ctl import commands
 
     if arguments.words == "release":
@@ -53,9 +64,22 @@ def _run(arguments: SimpleNamespace) -> int:
         "config check": commands.config_check,
         "config show": commands.config_show,
         "reload": commands.reload,
-        "redial": commands.redial,
         "modem forget-pin": commands.forget_pin,
         "version": commands.version,
+    }[arguments.words]
+    return run(arguments)
+
+
+def _hardware(arguments: SimpleNamespace) -> int:
+    from failberry.ctl import hardware
+
+    run = {
+        "redial": hardware.redial,
+        "modem redial": hardware.redial,
+        "modem reset": hardware.reset,
+        "modem power-cycle": hardware.power_cycle,
+        "modem at": hardware.at,
+        "modem disable-cdrom": hardware.disable_cdrom,
     }[arguments.words]
     return run(arguments)
 

@@ -11,20 +11,60 @@ from failberry import __version__
 from failberry.control import SOCKET
 from failberry.ctl import CONFIG_FILE, EXIT_CODES
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 # Without a given width argparse asks for the terminal's, and imports every compression module for that.
 _WRAPPED = partial(argparse.HelpFormatter, width=80)
 _RAW = partial(argparse.RawDescriptionHelpFormatter, width=80)
 
 COMMANDS = {
     "status": "show which line is active and why, the modem, and what comes next",
+    "usb": "show the USB bus: what each device carries, which hub switches power, and what that would cut",
     "config check": "read a configuration file as the daemon would, and list all that is wrong with it",
     "config show": "print the configuration in force, with every default, without secrets",
     "reload": "have the daemon read its configuration again; a bad one is refused, the old one stays",
-    "redial": "hang up and dial again, now",
+    "redial": "the same as `modem redial --no-wait`",
+    "modem status": "show modem, power supply and recovery in detail, with every step that was taken",
+    "modem signal": "show signal, operator and registration alone",
+    "modem redial": "hang up and dial again, now",
+    "modem reset": "have the modem's firmware start anew, then dial",
+    "modem power-cycle": "cut the modem's USB power, give it again, then dial",
+    "modem at": "send one AT command to the modem, if it does no harm now, and print the answer",
+    "modem disable-cdrom": "take the stick's CD-ROM away for good, by its maker's command; asks before",
     "modem forget-pin": "forget refused PINs: the configured one is tried once more, and only once",
     "release": "hang up and take everything of Failberry out of the kernel; the daemon must be stopped",
     "version": "print the versions of this program and of the daemon",
 }
+
+_JSON = ("--json", {"action": "store_true", "help": "print it as JSON"})
+_WATCH = ("--watch", {"action": "store_true", "help": "go on: show every change as it happens"})
+_NO_WAIT = ("--no-wait", {"action": "store_true", "help": "return at once instead of telling how it goes"})
+_OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+    "status": (_JSON, _WATCH),
+    "usb": (_JSON,),
+    "config check": (("file", {"nargs": "?", "metavar": "FILE", "help": f"default: {CONFIG_FILE}"}),),
+    "modem status": (_JSON, _WATCH),
+    "modem signal": (_JSON, _WATCH),
+    "modem redial": (_NO_WAIT,),
+    "modem reset": (
+        ("--usb", {"action": "store_true", "help": "reset the device on the USB bus instead"}),
+        _NO_WAIT,
+    ),
+    "modem power-cycle": (
+        (
+            "--dry-run",
+            {"action": "store_true", "help": "only show which ports would be cut, and who suffers"},
+        ),
+        ("--json", {"action": "store_true", "help": "the same as --dry-run, as JSON"}),
+        ("--force", {"action": "store_true", "help": "do it even if something else loses its power"}),
+        _NO_WAIT,
+    ),
+    "modem at": (("text", {"metavar": "AT-COMMAND", "help": "for example 'AT+CSQ'; quote it"}), _JSON),
+    "modem disable-cdrom": (("--yes", {"action": "store_true", "help": "do not ask, for scripts"}),),
+}
+"""What each command takes besides the options of all."""
 
 
 def parse(words: Sequence[str]) -> SimpleNamespace:
@@ -61,15 +101,10 @@ def parser() -> argparse.ArgumentParser:
             parents=[_common()],
         )
         command.set_defaults(words=words)
-        if words == "status":
-            command.add_argument(
-                "--json", action="store_true", help="print the document (docs/schema/status.json)"
-            )
-            command.add_argument(
-                "--watch", action="store_true", help="go on: show every change as it happens"
-            )
-        if words == "config check":
-            command.add_argument("file", nargs="?", metavar="FILE", help=f"default: {CONFIG_FILE}")
+        if words == "redial":
+            command.set_defaults(no_wait=True)
+        for name, details in _OPTIONS.get(words, ()):
+            command.add_argument(name, **details)
     return top
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _DENIED = "org.varlink.service.PermissionDenied"
 _INVALID = "io.failberry.Appliance.ConfigInvalid"
 _FAILED = "io.failberry.Appliance.Failed"
+_REFUSED = "io.failberry.Appliance.Refused"
 
 
 def version(arguments: SimpleNamespace) -> int:
@@ -82,7 +83,11 @@ def config_show(arguments: SimpleNamespace) -> int:
 def reload(arguments: SimpleNamespace) -> int:
     """Have the daemon read its configuration again."""
     try:
-        return _ask(arguments, "Reload", done="The configuration was read again and is in force.")
+        return request(
+            arguments,
+            lambda: _call(arguments, "Reload"),
+            done="The configuration was read again and is in force.",
+        )
     except client.RefusedError as refused:
         if refused.error != _INVALID:
             raise
@@ -92,15 +97,10 @@ def reload(arguments: SimpleNamespace) -> int:
         return code
 
 
-def redial(arguments: SimpleNamespace) -> int:
-    """Have the daemon hang up and dial."""
-    return _ask(arguments, "Redial", done="Dialling. Follow it with `failberryctl status --watch`.")
-
-
 def forget_pin(arguments: SimpleNamespace) -> int:
     """Have the daemon try the configured PIN once more."""
     done = "Refused PINs are forgotten: the configured one is tried once more, and only once."
-    return _ask(arguments, "ForgetPin", done=done)
+    return request(arguments, lambda: _call(arguments, "ForgetPin"), done=done)
 
 
 def release(arguments: SimpleNamespace, remove: Callable[[], tuple[str, ...]]) -> int:
@@ -109,14 +109,14 @@ def release(arguments: SimpleNamespace, remove: Callable[[], tuple[str, ...]]) -
     ``remove`` does it, and returns what could not be done.
     """
     if os.geteuid() != 0:
-        return _refuse("This needs root: `sudo failberryctl release`")
+        return refuse("This needs root: `sudo failberryctl release`")
     if client.listens(arguments.socket):
-        return _refuse(
+        return refuse(
             "failberryd is running and would put everything back at once. Stop it first: "
             f"`sudo systemctl stop {UNIT}`"
         )
     if problems := remove():
-        return _refuse("\n".join(["This could not be removed; try again:", *map(clean, problems)]))
+        return refuse("\n".join(["This could not be removed; try again:", *map(clean, problems)]))
     print("The mobile line is hung up, and nothing of Failberry is left in the kernel.")
     return OK
 
@@ -130,17 +130,26 @@ def remove_all() -> tuple[str, ...]:
     return asyncio.run(daemon.release(daemon.Places()))
 
 
-def _ask(arguments: SimpleNamespace, method: str, *, done: str) -> int:
+def request(arguments: SimpleNamespace, ask: Callable[[], int | None], *, done: str = "") -> int:
+    """Ask the daemon for something, and say it when that is refused or done."""
     try:
-        client.call(arguments.socket, method)
+        code = ask()
     except client.RefusedError as refused:
+        reason = clean(str(refused.parameters.get("reason")))
         if refused.error == _DENIED:
-            return _refuse(f"Only root may do that: `sudo failberryctl {arguments.words}`")
+            return refuse(f"Only root may do that: `sudo failberryctl {arguments.words}`")
+        if refused.error == _REFUSED:
+            return refuse(reason)
         if refused.error == _FAILED:
-            return _refuse(f"failberryd could not do it: {clean(str(refused.parameters.get('reason')))}")
+            return refuse(f"failberryd could not do it: {reason}")
         raise
-    print(done)
-    return OK
+    if done:
+        print(done)
+    return code or OK
+
+
+def _call(arguments: SimpleNamespace, method: str) -> None:
+    client.call(arguments.socket, method)
 
 
 def _bad(error: ConfigError, style: Style) -> int:
@@ -148,7 +157,8 @@ def _bad(error: ConfigError, style: Style) -> int:
     return CONFIG
 
 
-def _refuse(why: str) -> int:
+def refuse(why: str) -> int:
+    """Say why not."""
     print(why, file=sys.stderr)
     return ATTENTION
 

@@ -35,16 +35,16 @@ FAULTS = {
 
 RUNGS = {
     "redial": "dial again",
-    "hang_up": "hang up and release the old connection",
-    "radio": "switch the radio off and on",
-    "modem_reboot": "restart the modem's firmware",
-    "usb_reset": "reset the stick on the USB bus",
-    "power_cycle": "cut the stick's power and give it again",
-    "switch_mode": "switch the stick from CD-ROM to modem",
+    "hang_up": "hang up and release the data connection",
+    "radio": "restart the radio",
+    "modem_reboot": "reboot the modem",
+    "switch_mode": "switch the CD-ROM to modem mode",
+    "usb_reset": "reset the modem on the USB bus",
+    "power_cycle": "cut the modem's power",
     "controller": "restart the USB controller",
     "reboot": "reboot this machine",
 }
-"""Each step by its name in the document, and what is done."""
+"""Each step by its name in the document, and what is done: the words of the journal."""
 
 _TOLD = 4
 """Steps that the status shows; `modem status` shows all."""

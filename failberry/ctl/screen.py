@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from failberry.core.snapshot import KernelView, LineView, ModemView, Notice, SignalView, Snapshot
 
 _NAMES = {"wired": "wired line", "cellular": "mobile line"}
-_STATES = {
+STATES = {
     "unknown": "waiting",
     "initializing": "being set up",
     "locked": "the SIM is locked",
@@ -225,7 +225,7 @@ def _line(page: Page, label: str, line: LineView) -> None:
 
 def modem_row(page: Page, modem: ModemView) -> None:
     """Where the modem is and how it fares."""
-    words = _STATES.get(modem.state)
+    words = STATES.get(modem.state)
     place = f" at USB {modem.usb_path}" if modem.usb_path else ""
     sim = f", SIM ending in {modem.sim}" if modem.sim else ""
     second = f"status on {modem.status_tty}" if modem.status_tty else "no second port"

@@ -37,7 +37,7 @@ class SimulatedAppliance:
     """Why the next request is refused."""
     bus: UsbView = USB
     on_step: Callable[[], None] = lambda: None
-    """What else happens when a step is asked for."""
+    """What else happens when a step, or a dial, is asked for; in the daemon's loop."""
 
     async def status(self) -> Snapshot:
         return self.snapshot

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from failberry.control.document import encode
 from failberry.core.causes import Fault
+from failberry.core.recovery import SPECS
 from failberry.core.steps import Rung
 from failberry.ctl import ATTENTION, OK, repair
 from failberry.ctl.modem import Modem, Signal
@@ -33,13 +34,13 @@ Modem    unknown (waiting), for 20 s
          dials on /dev/ttyUSB2, status on /dev/ttyUSB1, chosen by table
          failed 3 times in a row
 Fault    hung: on the USB bus, and answers nobody
-Tried    1 min 20 s ago: reset the stick on the USB bus (hung): configured anew,
+Tried    1 min 20 s ago: reset the modem on the USB bus (hung): configured anew,
          and silent as before
-         3 min 10 s ago: restart the modem's firmware (hung): no answer
-         7 min ago: switch the radio off and on (hung): no answer
-         8 min ago: hang up and release the old connection (hung): no answer
+         3 min 10 s ago: reboot the modem (hung): no answer
+         7 min ago: restart the radio (hung): no answer
+         8 min ago: hang up and release the data connection (hung): no answer
          1 step before: `failberryctl modem status`
-Next     cut the stick's power and give it again in 1 min 36 s
+Next     cut the modem's power in 1 min 36 s
 Kernel   routes in place, firewall in place (nftables)
 
 failberryd 0.1.0, standby-gateway, running for 3 days 4 h
@@ -68,10 +69,10 @@ Modem    unknown (waiting), for 20 s
          dials on /dev/ttyUSB2, status on /dev/ttyUSB1, chosen by table
          failed 3 times in a row
 Fault    hung: on the USB bus, and answers nobody
-Now      reset the stick on the USB bus: you asked for it
+Now      reset the modem on the USB bus: you asked for it
 On hold  the wired line works and the power was cut 3 times within an hour
-Tried    4 min ago: cut the stick's power and give it again (hung): 1-1:2 was
-         switched off and the stick stayed: this hub does not switch power
+Tried    4 min ago: cut the modem's power (hung): 1-1:2 was switched off and the
+         stick stayed: this hub does not switch power
          the hub was seen not to cut power: it only says so
 Next     look for the modem on the USB bus in 1 min 36 s
 Kernel   routes in place, firewall in place (nftables)
@@ -126,14 +127,14 @@ Fault    hung: on the USB bus, and answers nobody
 Power    good
 Line     down, since 07:51 (9 min): modem unknown: the modem does not answer
          3 dials and 3 sessions since the daemon started
-Next     cut the stick's power and give it again in 1 min 36 s
-Tried    1 min 20 s ago: reset the stick on the USB bus (hung): configured anew,
+Next     cut the modem's power in 1 min 36 s
+Tried    1 min 20 s ago: reset the modem on the USB bus (hung): configured anew,
          and silent as before; why: three dials ended in silence
-         3 min 10 s ago: restart the modem's firmware (hung): no answer; why:
-         the modem does not answer
-         7 min ago: switch the radio off and on (hung): no answer; why: the
-         modem does not answer
-         8 min ago: hang up and release the old connection (hung): no answer;
+         3 min 10 s ago: reboot the modem (hung): no answer; why: the modem does
+         not answer
+         7 min ago: restart the radio (hung): no answer; why: the modem does not
+         answer
+         8 min ago: hang up and release the data connection (hung): no answer;
          why: the modem does not answer
          1 day 2 h ago: dial again (no_data): result not known; why: nothing
          passes
@@ -185,7 +186,7 @@ def test_the_part_about_the_modem_is_a_document_too() -> None:
 
 def test_every_fault_and_every_step_has_words() -> None:
     assert repair.FAULTS.keys() == set(Fault)
-    assert repair.RUNGS.keys() == set(Rung)
+    assert {rung: SPECS[rung].words for rung in Rung} == repair.RUNGS
 
 
 def test_the_end_of_a_session_is_no_fault() -> None:
