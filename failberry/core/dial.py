@@ -121,7 +121,7 @@ def _await_modem(desk: Desk, patience: float) -> Dialog[ModemHardware | Failed]:
 
 def _absence(desk: Desk, located: ModemLocated, patience: float) -> tuple[float, Cause] | None:
     """Name the fault of a modem that is not there, and the seconds after which it is one; ``None``: never."""
-    why = located.problem
+    why = located.problem or "the modem is not on the USB bus"
     match located.sighting:
         case Sighting.CD_ROM:
             named, patience = Fault.NOT_SWITCHED, CD_ROM_PATIENCE

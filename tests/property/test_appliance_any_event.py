@@ -14,9 +14,20 @@ from failberry.config import Config, Lan, Mode
 from failberry.core import actions as do
 from failberry.core import events as ev
 from failberry.core.appliance import Appliance
-from failberry.core.facts import DefaultRoute, Interface, NetworkFacts, PortRole, Session
+from failberry.core.facts import (
+    DefaultRoute,
+    Interface,
+    NetworkFacts,
+    PortRole,
+    Session,
+    Sighting,
+    Stray,
+    Supply,
+)
 from failberry.core.pin import PinRecord, PinState
+from failberry.core.power import PowerOutcome
 from failberry.core.snapshot import UplinkName
+from failberry.core.steps import Rung
 from tests.simulation.world import BASE, World
 
 LINES = st.sampled_from(
@@ -42,6 +53,15 @@ CONFIGS = [
     replace(BASE, cellular=replace(BASE.cellular, pin="1234")),
 ]
 HARDWARE = World(plugged=False).hardware()
+STRAY = Stray(usb_path="1-1.3", vendor_id=0x19D2, product_id=0x2000, product="CD-ROM")
+SIGHTS = [
+    ev.ModemLocated(deed=0, hardware=HARDWARE, sighting=Sighting.MODEM),
+    ev.ModemLocated(deed=0, hardware=replace(HARDWARE, network_interface="usb0"), sighting=Sighting.ROUTER),
+    ev.ModemLocated(deed=0, hardware=None, problem="no modem"),
+    ev.ModemLocated(deed=0, hardware=None, problem="two modems", sighting=Sighting.MODEM),
+    ev.ModemLocated(deed=0, hardware=None, problem="a CD-ROM", sighting=Sighting.CD_ROM, stray=STRAY),
+    ev.ModemLocated(deed=0, hardware=None, problem="no ports", sighting=Sighting.BARE, stray=STRAY),
+]
 SESSION = Session(pid=7, tty="/dev/ttyUSB2", interface="fbcell0", local=IPv4Address("100.64.7.2"))
 WIRED = Interface(index=2, name="eth0", up=True, carrier=True, addresses=(IPv4Interface("192.168.1.9/24"),))
 PPP = Interface(index=5, name="fbcell0", up=True, carrier=True, addresses=(IPv4Interface("100.64.7.2/32"),))
@@ -75,6 +95,16 @@ UNASKED = st.one_of(
     ),
     st.just(ev.RedialRequested()),
     st.just(ev.PinForgotten()),
+    st.builds(ev.StepRequested, rung=st.sampled_from(Rung), force=st.booleans()),
+    st.builds(
+        ev.SupplyObserved,
+        supply=st.builds(
+            Supply,
+            under_voltage=st.booleans(),
+            under_voltage_before=st.booleans(),
+            over_current=st.integers(min_value=0, max_value=9),
+        ),
+    ),
     st.builds(ev.ConfigChanged, config=st.sampled_from(CONFIGS)),
 )
 
@@ -85,14 +115,35 @@ def answers(deed: do.Deed, draw: Callable[[st.SearchStrategy[object]], object]) 
     problem = st.sampled_from([None, None, "no"])
     match deed:
         case do.LocateModem():
-            strategy = st.builds(
-                ev.ModemLocated, deed=st.just(number), hardware=st.sampled_from([HARDWARE, None])
-            )
-        case do.OpenPorts() | do.ReleaseDialPort():
+            strategy = st.sampled_from([replace(each, deed=number) for each in SIGHTS])
+        case do.OpenPorts() | do.ReleaseDialPort() | do.ClosePorts():
             strategy = st.builds(ev.PortsOpened, deed=st.just(number), problem=problem)
         case do.StorePinRecord():
             strategy = st.builds(ev.PinRecordStored, deed=st.just(number), problem=problem)
-        case do.StartSession():
+        case do.StoreStep():
+            strategy = st.builds(ev.StepStored, deed=st.just(number), problem=problem)
+        case do.ResetUsb() | do.SwitchMode() | do.RebindController():
+            strategy = st.builds(ev.UsbReset, deed=st.just(number), problem=problem)
+        case do.CyclePower():
+            outcomes = st.sampled_from(PowerOutcome)
+            strategy = st.builds(
+                ev.PowerCycled, deed=st.just(number), outcome=outcomes, words=st.just("words")
+            )
+        case do.Reboot():
+            strategy = st.builds(ev.RebootAnswered, deed=st.just(number), problem=problem)
+        case do.ReadCounters():
+            count = st.one_of(st.none(), st.integers(min_value=0, max_value=1 << 64))
+            strategy = st.builds(ev.CountersRead, deed=st.just(number), received=count, sent=count)
+        case do.ProbeLine():
+            few = st.integers(min_value=0, max_value=3)
+            strategy = st.builds(
+                ev.LineProbed,
+                deed=st.just(number),
+                targets_answered=few,
+                servers_answered=few,
+                problem=problem,
+            )
+        case do.StartSession() | do.StartLease():
             strategy = st.builds(ev.SessionStarted, deed=st.just(number), problem=problem)
         case do.StopSession():
             strategy = st.just(ev.SessionStopped(deed=number))
