@@ -1,13 +1,14 @@
 """Power of USB devices: cut at the hub, seen to be gone, given back on every way out.
 
 A hub that says that it switches power often does not, so nothing is believed that was not seen: the devices
-vanish and stay away while their power is off, and the hub says that its port is off, and on again.
+vanish, or at least answer no more, and stay away while their power is off; and the hub says that its port is
+off, and on again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,8 @@ VANISH = 3.0
 """Seconds within which a device without power must be gone."""
 RETURN = 10.0
 """Seconds that a device which was absent before is given to come back."""
+_Devices = Mapping[str, tuple[int, int]]
+"""Devices on the bus by name, with their addresses: a new one for each time that they come."""
 NOT_SWITCHED = "this hub does not switch power"
 
 
@@ -67,10 +70,9 @@ class UsbPower:
         return PowerCycled(deed=deed, outcome=outcome, words=words)
 
     async def _cycle(self, order: Order, plan: PowerPlan, off_time: float) -> tuple[PowerOutcome, str]:
-        watched = frozenset[str]().union(*(usbports.below(port, self._sysfs) for port in plan.ports))
+        devices = frozenset[str]().union(*(usbports.below(port, self._sysfs) for port in plan.ports))
         absent = not usbports.present(plan.target, self._sysfs)
-        if not absent:
-            watched |= {plan.target}
+        watched = self._present(devices | {plan.target})
         await self._promises.make(*self._owed(plan))
         try:
             outcome, words = await self._without_power(order, plan, watched, off_time)
@@ -100,7 +102,7 @@ class UsbPower:
         ]
 
     async def _without_power(
-        self, order: Order, plan: PowerPlan, watched: frozenset[str], off_time: float
+        self, order: Order, plan: PowerPlan, watched: _Devices, off_time: float
     ) -> tuple[PowerOutcome, str]:
         ways = set()
         powered = []
@@ -116,22 +118,29 @@ class UsbPower:
                 f"{ports} was switched off, and the hub says that it still has power: {NOT_SWITCHED}"
             )
         await usbports.until(lambda: not self._present(watched), self._vanish)
-        if stayed := self._present(watched):
-            return PowerOutcome.NOT_SWITCHED, (
-                f"{ports} was switched off, and {', '.join(sorted(stayed))} stayed: {NOT_SWITCHED}"
-            )
+        if lit := await self._lit(order, watched):
+            return PowerOutcome.NOT_SWITCHED, f"{ports} was switched off, and {lit} stayed: {NOT_SWITCHED}"
         await asyncio.sleep(off_time)
-        if back := self._present(watched):
-            return PowerOutcome.NOT_SWITCHED, (
-                f"{', '.join(sorted(back))} came back while {ports} was off: {NOT_SWITCHED}"
-            )
+        if lit := await self._lit(order, watched):
+            return PowerOutcome.NOT_SWITCHED, f"{lit} came back while {ports} was off: {NOT_SWITCHED}"
         gone = f", {', '.join(sorted(watched))} went away" if watched else ""
         return PowerOutcome.CYCLED, (
             f"{ports} switched off by {' and '.join(sorted(ways))}{gone}, {off_time:g} s without power"
         )
 
-    def _present(self, watched: frozenset[str]) -> frozenset[str]:
-        return frozenset(each for each in watched if usbports.present(each, self._sysfs))
+    def _present(self, devices: Iterable[str]) -> _Devices:
+        found = {each: usbports.address(each, self._sysfs) for each in devices}
+        return {device: address for device, address in found.items() if address is not None}
+
+    async def _lit(self, order: Order, watched: _Devices) -> str:
+        """Which of these have power all the same, if any: they came back, or they answer."""
+        there = self._present(watched)
+        same = {device: address for device, address in there.items() if address == watched[device]}
+        lit = there.keys() - same.keys()
+        if same:
+            said = await order("answers", {"devices": list(same.values())})
+            lit |= {device for device, answers in zip(same, said["answers"], strict=True) if answers}
+        return ", ".join(sorted(lit))
 
     async def _returned(self, target: str) -> str:
         if await usbports.until(lambda: usbports.present(target, self._sysfs), RETURN):

@@ -8,6 +8,7 @@ is imported.  A request names its ``errand`` and the ``deadline`` in seconds, an
   of its hub, ``port``.  Answer: ``on`` (as the hub says afterwards), ``way``.
 * ``write``: ``path``, ``text``.  The answer is empty.
 * ``hubs``: nothing more.  Answer: ``hubs``, what each says of itself.
+* ``answers``: ``devices``, a list of bus and address.  Answer: ``answers``, whether each can be talked to.
 * ``reset``: ``path`` of the device node.  The answer is empty.
 
 Every answer may be a ``problem`` instead.
@@ -30,7 +31,7 @@ LIBUSB = "libusb-1.0.so.0"
 HUB_CLASS = 9
 # USB 2.0 tables 11-15 to 11-17: requests to a hub, and to one of its ports.
 GET_STATUS, CLEAR_FEATURE, SET_FEATURE, GET_DESCRIPTOR = 0, 1, 3, 6
-OF_HUB, OF_PORT, TO_PORT = 0xA0, 0xA3, 0x23
+OF_DEVICE, OF_HUB, OF_PORT, TO_PORT = 0x80, 0xA0, 0xA3, 0x23
 PORT_POWER = 8
 USB2_DESCRIPTOR, USB3_DESCRIPTOR = 0x2900, 0x2A00
 USB2_POWER, USB3_POWER = 0x0100, 0x0200
@@ -62,6 +63,8 @@ def serve(request: Any, *, backend: Any = None, insistence: float = INSISTENCE) 
             case "reset":
                 reset(request["path"])
                 return {}
+            case "answers":
+                return {"answers": [answers(bus, address, backend) for bus, address in request["devices"]]}
             case _:
                 return {"hubs": [describe(hub) for hub in hubs(backend)]}
     except ImportError as error:
@@ -116,6 +119,11 @@ def _hub(request: Any, backend: Any) -> Any:
 
 def hubs(backend: Any) -> Iterator[Any]:
     """Every hub, root hubs too."""
+    return find(backend, bDeviceClass=HUB_CLASS)
+
+
+def find(backend: Any, **wanted: int) -> Iterator[Any]:
+    """Every device like that, as pyusb sees it."""
     import usb.backend.libusb1
     import usb.core
 
@@ -123,7 +131,18 @@ def hubs(backend: Any) -> Iterator[Any]:
     backend = backend or usb.backend.libusb1.get_backend(find_library=lambda _: LIBUSB)
     if backend is None:
         raise ValueError("libusb 1.0 is not there; install the package libusb-1.0-0")
-    yield from usb.core.find(find_all=True, backend=backend, bDeviceClass=HUB_CLASS) or ()
+    yield from usb.core.find(find_all=True, backend=backend, **wanted) or ()
+
+
+def answers(bus: int, address: int, backend: Any) -> bool:
+    """Whether a device has power enough to tell its status (USB 2.0 section 9.4.5).
+
+    The kernel may keep one on its books that is long dark: a hub need not tell of what it switched off.
+    """
+    for device in find(backend, bus=bus, address=address):
+        with contextlib.suppress(OSError):
+            return len(device.ctrl_transfer(OF_DEVICE, GET_STATUS, 0, 0, 2, TRANSFER_TIMEOUT)) == 2
+    return False
 
 
 def describe(hub: Any) -> Answer:

@@ -176,6 +176,17 @@ def test_a_device_that_comes_back_by_itself_was_not_switched(place: Place) -> No
     assert "1-1.2 came back while 1-1:2 was off" in done.words
 
 
+@pytest.mark.parametrize("switch", [True, False], ids=["sysfs", "pyusb"])
+def test_a_device_that_the_kernel_keeps_on_its_books_is_dark_if_it_does_not_answer(
+    tmp_path: Path, *, switch: bool
+) -> None:
+    place = Place(tmp_path, children=False, switch=switch)
+    place.bus.set(blind=True)
+    done = place.cycle()
+    assert done.outcome is PowerOutcome.CYCLED, done.words
+    assert place.healthy()
+
+
 # --- other ways, and other things that happen -----------------------------------------------------
 
 

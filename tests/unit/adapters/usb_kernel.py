@@ -18,6 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import usb.backend
+import usb.core
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[3]))
@@ -42,7 +43,7 @@ class Bus:
             self.set(**moods)
 
     def set(self, **moods: Any) -> None:
-        """``dumb``: hubs obey and cut nothing. ``mute``: their status bit stays, too. More below."""
+        """``dumb``: hubs obey and cut nothing; ``mute``: they say so; ``blind``: the kernel is not told…"""
         self.moods.write_text(json.dumps(moods))
 
     def mood(self, name: str) -> Any:
@@ -85,13 +86,19 @@ class Bus:
     def devices(self) -> set[str]:
         return {each.name for each in self.root.iterdir() if ":" not in each.name}
 
+    def lit(self, device: str) -> bool:
+        """Whether it has power."""
+        off = [name for name, on in self.ports().items() if not on]
+        dark = [child_of(hub, int(number)) for hub, _, number in (name.partition(":") for name in off)]
+        return bool(self.mood("dumb")) or device not in dark
+
     # --- what the kernel does
 
     def power(self, hub: str, number: int, *, on: bool) -> None:
         """The hub was told to switch; nothing hangs on the kernel's books here."""
         if on or not self.mood("mute"):
             (self.port(hub, number) / "power").write_text(f"{on:d}")
-        if self.mood("dumb"):
+        if self.mood("dumb") or self.mood("blind"):
             return
         device = child_of(hub, number)
         here, there = (self.dark, self.root) if on else (self.root, self.dark)
@@ -137,7 +144,7 @@ class Wires(usb.backend.IBackend):  # type: ignore[misc]  # untyped upstream
         self.bus = bus
 
     def enumerate_devices(self) -> list[str]:
-        return sorted({each.name.rpartition("-port")[0] for each in self.bus.root.glob("*/*-port*")})
+        return sorted(self.bus.devices())
 
     def get_device_descriptor(self, hub: str) -> SimpleNamespace:
         place = self.bus.root / hub
@@ -149,7 +156,7 @@ class Wires(usb.backend.IBackend):  # type: ignore[misc]  # untyped upstream
         return SimpleNamespace(
             **fields,
             bcdUSB=0x0300 if superspeed else 0x0200,
-            bDeviceClass=9,
+            bDeviceClass=9 if list(self.bus.root.glob(f"*/{hub}-port*")) else 0xFF,
             bMaxPacketSize0=64,
             bNumConfigurations=1,
             bus=int((place / "busnum").read_text()),
@@ -170,6 +177,10 @@ class Wires(usb.backend.IBackend):  # type: ignore[misc]  # untyped upstream
         superspeed = (self.bus.root / hub / "speed").read_text().strip() == SUPERSPEED_SPEED
         count = len(list(self.bus.root.glob(f"*/{hub}-port*")))
         match (kind, request, value):
+            case (0x80, 0, 0):
+                if not self.bus.lit(hub):
+                    raise usb.core.USBError("Input/Output Error", -1, 5)
+                answer = [0, 0]
             case (0x23, (1 | 3) as change, 8):
                 self.bus.power(hub, index, on=change == 3)
                 return 0
