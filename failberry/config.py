@@ -254,7 +254,9 @@ class Probe:
     )
     cellular_interval: float = setting(
         "Seconds between two looks at a mobile line on which nothing moves; traffic in both directions makes "
-        "a look needless. One look costs some 200 bytes; 0 never looks.",
+        "a look needless. One look costs some 550 bytes (three targets, two name servers), so that a line "
+        "which carries nothing else uses 5 MB a month at the default, and 0.5 MB at 3000 seconds; 0 never "
+        "looks. Without an answer it looks again, more closely, before the line is called dead.",
         default=300.0,
         check=checks.Between(0, 86400),
     )
