@@ -14,9 +14,10 @@ A device is its port on the hub above, its ids, its product, and any of: ``ports
 none: what the hub answers when it is asked), ``usb3``, ``bcd``, ``self`` (self-powered), ``driver`` (one
 interface each), ``net`` (``wlan0/wlan``, ``wwan0/wwan``), ``disk`` (name/partitions), ``peer`` (hub whose
 ports are the other halves), ``box`` (Container ID), ``pm`` (the kernel knows that it switches), ``port``
-(connect_type of its ports, and their other attributes).  Then what is made of the disks: ``made dm-0 vg-root
-of sda2``, ``mount``, ``hidden`` (mounted out of sight), ``pool`` (btrfs over several), ``swap``; and ``above
-br0 of eth1``.
+(connect_type of its ports, and their other attributes).
+
+Then what is made of the disks: ``made dm-0 vg-root of sda2`` (``md0/1``: with a partition), ``mount``,
+``hidden`` (mounted out of sight), ``pool`` (btrfs over several), ``swap``; and ``above br0 of eth1``.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ from failberry.core.usbtree import UsbTree, child_of
 
 SAYS = {"gang": 0x0008, "port": 0x0009, "none": 0x000A}
 """Values of wHubCharacteristics as real hubs give them."""
-TABLES = ("self/mountinfo", "swaps")
 
 
 @dataclass
@@ -170,12 +170,7 @@ def _fact(made: Machine, word: str, rest: list[str]) -> None:
         case "model", [*name]:
             made.write(made.sys / "firmware/devicetree/base/model", f"{' '.join(name)}\0")
         case "made", [block, mapped, "of", *slaves]:
-            place = made.sys / "devices/virtual/block" / block
-            made.block(place)
-            if mapped != "-":
-                made.write(place / "dm/name", f"{mapped}\n")
-            for each in slaves:
-                made.link(place / "slaves" / each, (made.sys / "class/block" / each).resolve())
+            _made(made, block, mapped, slaves)
         case "mount", [block, where, kind]:
             number = "0:99" if kind in {"btrfs", "bcachefs"} else made.numbers[block]
             source = ":".join(f"/dev/{each}" for each in block.split(":"))
@@ -198,3 +193,16 @@ def _fact(made: Machine, word: str, rest: list[str]) -> None:
             made.link((made.sys / "class/net" / beneath).resolve() / f"upper_{name}", place)
         case _:
             raise ValueError(f"{word} {' '.join(rest)}")
+
+
+def _made(made: Machine, block: str, mapped: str, slaves: list[str]) -> None:
+    name, _, partitioned = block.partition("/")
+    place = made.sys / "devices/virtual/block" / name
+    made.block(place)
+    if partitioned:
+        made.write(place / f"{name}p1/partition", "1\n")
+        made.block(place / f"{name}p1")
+    if mapped != "-":
+        made.write(place / "dm/name", f"{mapped}\n")
+    for each in slaves:
+        made.link(place / "slaves" / each, (made.sys / "class/block" / each).resolve())

@@ -23,7 +23,6 @@ def other_half(tree: UsbTree, board: Board | None, own: Wiring, port: HubPort) -
         each
         for each in tree.devices
         if each.ports and each.superspeed != hub.superspeed and each.path not in own.hubs
-        if bool(chain_of(each.path)) == bool(chain_of(hub.path))
         if not (hub.container and each.container and hub.container != each.container)
     ]
     half = (

@@ -79,6 +79,8 @@ def test_each_model_has_its_row_and_one_only(model: str, name: str) -> None:
         (B_4.replace("4 Model B", "400"), "1-1", 3, ALL_OF_4),
         (B_5, "usb2", 2, ALL_OF_5),
         (B_5, "usb5", 1, ALL_OF_5),
+        # A controller that is wired otherwise than the table says is none of the board's.
+        (f"{B_5}    platform xhci-hcd.2 xhci-hcd\n    usb6 1d6b:0002 ports=4 says=port", "usb2", 1, ALL_OF_5),
     ],
 )
 def test_the_sockets_of_a_board_by_its_table(
@@ -111,6 +113,17 @@ def test_the_sockets_of_a_board_by_its_table(
             "1-1.2",
             "hub 1-1 is not there; the hubs that switch the sockets",
         ),
+        (
+            B_4.partition("      1 2109:3431")[0],
+            "1-1.2",
+            "hub 1-1 is not there; the hubs that switch the sockets",
+        ),
+        (
+            B_4.partition("      1 2109:3431")[0],
+            "2-1",
+            "the hubs that switch the sockets of a Raspberry Pi 4B",
+        ),
+        (B_5.replace("5 Model B", "Compute Module 5"), "2-1", "wired by the carrier board"),
         (B_3, "7-1.2", "hub usb7 is not there"),
         (B_3, "", "set modem.usb_path"),
         (B_3, "1-1.3:1.0", "set modem.usb_path"),
@@ -121,6 +134,14 @@ def test_where_nothing_switches(base: str, target: str, words: str, tmp_path: Pa
     found = plan(base, tmp_path, target)
     assert words in found.refusal
     assert (found.ports, found.basis, found.casualties) == ((), PlanBasis.NONE, ())
+
+
+def test_what_else_does_not_switch_is_not_recited(tmp_path: Path) -> None:
+    assert plan(B_3, tmp_path, "1-1.1").words == (
+        "nothing switches the power at USB 1-1.1: port 1 of hub 1-1 feeds the board's own Ethernet and stays "
+        "on; put a hub that switches the power of each port between, or name the ports that switch it in "
+        "power.ports"
+    )
 
 
 def test_a_stick_that_left_the_bus_is_known_by_its_place(tmp_path: Path) -> None:
@@ -176,6 +197,7 @@ def test_what_may_go_dark_with_a_stick(device: str, refusal: str, tmp_path: Path
             "carries the swap space dm-1",
         ),
         (["made md0 - of sda1 sda2", "mount md0 /srv/a\\040b ext4"], "carries /srv/a b"),
+        (["made md0/1 - of sda2", "mount md0p1 /srv ext4"], "carries /srv"),
         (["mount sda2 / btrfs"], "carries /"),
         (["mount sda1:sda2 /pool bcachefs"], "carries /pool"),
         (["hidden sda2 ext4"], "carries the file system sda2"),
@@ -223,6 +245,7 @@ def test_everything_may_be_mounted_where_nobody_can_tell(tmp_path: Path) -> None
     [
         # What the stick itself is and has is no reason to leave it dead ...
         ("12d1:14db HiLink driver=cdc_ether net=eth1", [], ""),
+        ("fff0:0001 Nobody driver=cdc_ether net=eth1", [], ""),
         ("19d2:0117 ZTE driver=option,usb-storage disk=sr0", ["mount sr0 /media/cd iso9660"], ""),
         # ... but another device may have taken its place.
         ("0781:5591 SSD disk=sda/1", ["mount sda1 / ext4"], "SSD at USB 1-1.3 carries /"),

@@ -83,6 +83,61 @@ def test_both_halves_of_a_usb_3_hub(text: str, target: str, ports: str, tmp_path
     assert "not found" not in found.words
 
 
+@pytest.mark.parametrize(
+    ("text", "target", "ports"),
+    [
+        # The kernel's link leads to another hub, as the ids tell.
+        (
+            usb3_hub(PC, "usb1", "usb2", 3, says="port", more="box=abc peer=2-3").replace(
+                "usb3 self", "usb3 self box=def"
+            ),
+            "1-3.2",
+            "1-3:2",
+        ),
+        # A maker burns in the id that the board's own hub has, too.
+        (
+            below(B_4, "usb2", "2 2109:0817 usb3 ports=4 says=port box=5cf3", "  3 0bda:8153 5G"),
+            "2-2.3",
+            "2-2:3",
+        ),
+        # Hubs behind hubs on a Pi 4: the kernel takes those at the same depth for halves.
+        (
+            below(
+                below(
+                    B_4,
+                    "1-1",
+                    "1 2109:2817 bcd=2.10 ports=4 says=port peer=2-1.1",
+                    f"  2 {STICK}",
+                    "  1 2109:2817 bcd=2.10 ports=4 says=port",
+                ),
+                "usb2",
+                "1 2109:0817 usb3 ports=4 says=port",
+                "  1 2109:0817 usb3 ports=4 says=port",
+            ),
+            "1-1.1.2",
+            "1-1.1:2 2-1:2",
+        ),
+    ],
+)
+def test_a_hub_that_only_looks_like_the_other_half(
+    text: str, target: str, ports: str, tmp_path: Path
+) -> None:
+    assert cut(plan(text, tmp_path, target)) == ports
+
+
+def test_a_hub_with_the_ids_of_the_boards_own_one(tmp_path: Path) -> None:
+    text = below(B_3_PLUS, "1-1", "2 0424:2514 ports=4 says=port", f"  3 {STICK}")
+    assert cut(plan(text, tmp_path, "1-1.2.3")) == "1-1.2:3"
+
+
+def test_port_1_is_not_port_10(tmp_path: Path) -> None:
+    text = below(
+        PC, "usb1", "5 0bda:5411 ports=12 says=port", f"  1 {STICK}", "  10 0781:5591 SSD disk=sda/1"
+    )
+    found = plan(f"{text}\nmount sda1 / ext4", tmp_path, "1-5.1")
+    assert (cut(found), found.casualties) == ("1-5:1", ())
+
+
 def test_a_half_whose_other_half_is_not_sure_says_so(tmp_path: Path) -> None:
     found = plan(usb3_hub(PC, "usb1", "usb2", 3, says="port"), tmp_path, "1-3.2")
     assert cut(found) == "1-3:2"

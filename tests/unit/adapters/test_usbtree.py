@@ -128,6 +128,12 @@ def test_a_device_that_is_going_is_left_out(pi: Machine, name: str) -> None:
     assert [each.path for each in tree.devices] == ["1-1", "usb1"]
 
 
+def test_mounts_are_those_of_the_first_process(pi: Machine) -> None:
+    number = pi.numbers["sr0"]
+    pi.write(pi.proc / "1/mountinfo", f"25 1 {number} / / ro,noatime - iso9660 /dev/sr0 ro\n")
+    assert device(pi, "1-1.4").burdens.discs == ("/",)
+
+
 def test_links_to_what_is_gone(pi: Machine) -> None:
     shutil.rmtree(pi.device("1-1.4"))
     (pi.sys / "class/net/gone").symlink_to("../../devices/gone")
