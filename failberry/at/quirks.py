@@ -21,6 +21,9 @@ class Ports:
     status: int | None = None
 
 
+_REBOOT: Final = commands.set_function(1, reset=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CdRom:
     """How to take away for good the CD-ROM as which a stick shows itself first; never done unasked."""
@@ -51,7 +54,7 @@ class Quirk:
     """Ways to ask for the SIM card's number, best first."""
     technology: Command[str] | None = None
     """Finer than what ``AT+COPS?`` tells."""
-    reboot: Command[None] = commands.set_function(1, reset=True)
+    reboot: Command[None] = _REBOOT
     """Has the firmware start anew; the stick leaves the bus and comes back."""
     cdrom: CdRom | None = None
     """None: no command is known, or there is no CD-ROM."""

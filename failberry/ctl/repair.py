@@ -70,8 +70,9 @@ def doing(page: Page, recovery: RecoveryView) -> None:
     """The step under way, and what is not done although it could help."""
     if recovery.rung is not None:
         step = _under_way(recovery)
-        reason = f": {step.why}" if step is not None and step.why else ""
-        page.row("Now", f"{step_words(recovery.rung)}{reason}")
+        # A step is under way until it is known what came of it, and that may take the dial that follows.
+        more = f", begun {duration(step.age)} ago: {step.why}" if step is not None else ""
+        page.row("Now", f"{step_words(recovery.rung)}{more}")
     page.row("On hold", recovery.held_back)
 
 
@@ -101,13 +102,13 @@ def supply(told: SupplyView) -> str:
         return "good"
     facts = []
     if told.under_voltage:
-        facts.append("too little voltage now")
+        facts.append("under-voltage now")
     elif told.under_voltage_before:
-        facts.append("too little voltage before, since boot")
+        facts.append("under-voltage earlier since boot")
     if told.over_current:
-        facts.append(f"{count(told.over_current, 'over-current event', 'over-current events')}")
+        facts.append(f"{count(told.over_current, 'over-current event', 'over-current events')} since boot")
     if told.disconnects:
-        facts.append(f"the modem fell off the bus {count(told.disconnects, 'time', 'times')} within an hour")
+        facts.append(f"the modem left the bus {count(told.disconnects, 'time', 'times')} within an hour")
     return f"too weak: {', '.join(facts) or told.reason}"
 
 

@@ -39,7 +39,6 @@ STATES = {
 _REGISTRATIONS = {"home": "home network", "roaming": "foreign network (roaming)"}
 _STRENGTHS = ("none", "weak", "fair", "good", "strong")
 _LABEL = 9
-SUPPLY_CURE = "use the Pi's own power supply, and a hub with one of its own between Pi and stick"
 
 
 def view(document: Any) -> Any:
@@ -96,7 +95,7 @@ def screen(status: Snapshot, *, style: Style, clock: float) -> list[str]:
     _line(page, "Mobile", status.cellular)
     modem_row(page, status.modem)
     signal_row(page, status.modem.signal)
-    if _in_trouble(status):
+    if status.cellular.state != "up" or not status.supply.good:
         from failberry.ctl import repair  # late: it is seldom needed, and the start shall be quick
 
         repair.trouble(page, status)
@@ -130,12 +129,12 @@ class Page:
 
     def problem(self, number: int, problem: Notice) -> None:
         """What is wrong, and what to do."""
-        self._said += [problem.text, problem.cure]
         self.blank()
         self.lines += self.style.wrap(sentence(problem.text), first=f"{number}. ", rest="   ")
-        if problem.cure:
+        if problem.cure and problem.cure not in self._said:
             cure = self.style.wrap(sentence(problem.cure), first=f"   {self.style.arrow} ", rest="     ")
             self.lines += [self.style.paint(line, "strong") for line in cure]
+        self._said += [problem.text, problem.cure]
 
     def row(self, label: str, *paragraphs: str) -> None:
         """Write what of this is news under a label."""
@@ -165,24 +164,13 @@ def _problems(status: Snapshot) -> list[Notice]:
     """Whatever needs attention: the daemon's own list, and what only its other fields tell."""
     problems = list(status.warnings)
     told = [each.cure for each in problems] + [each.text for each in problems]
-    modem, supply = status.modem, status.supply
-    if not supply.good and not any(supply.reason in each for each in told):
-        # Before all else: what a weak supply breaks looks like a fault of the modem.
-        problems.insert(0, _notice(f"the power supply is too weak: {supply.reason}", SUPPLY_CURE))
+    modem = status.modem
     if modem.advice and not any(modem.advice in each for each in told):
         problems.append(_notice(f"modem: {modem.reason}", modem.advice))
     for name, kernel in (("routes", status.routes), ("firewall", status.firewall)):
         if kernel.problem and not any(kernel.problem in each for each in told):
             problems.append(_notice(f"the kernel did not take our {name}: {kernel.problem}", ""))
     return problems
-
-
-def _in_trouble(status: Snapshot) -> bool:
-    """Whether there is more to tell of the mobile line than its rows do."""
-    recovery = status.recovery
-    return (
-        status.cellular.state != "up" or bool(recovery.rung or recovery.held_back) or not status.supply.good
-    )
 
 
 def _notice(text: str, cure: str) -> Any:

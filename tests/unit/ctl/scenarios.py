@@ -22,6 +22,7 @@ from failberry.core.snapshot import (
     UplinkName,
 )
 from failberry.core.steps import Rung
+from failberry.core.supply import ADVICE as SUPPLY_ADVICE
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
@@ -385,14 +386,15 @@ POWERLESS = replace(
     ),
 )
 
-UNDER_VOLTAGE = "too little voltage now, and the modem left the bus 4 times in the last hour"
+UNDER_VOLTAGE = "under-voltage now: the supply or its cable is too weak"
+DOWN_FOR_POWER = mobile_down(
+    "no USB modem found",
+    SUPPLY_ADVICE,
+    down_for=2 * MINUTE,
+    modem=replace(NO_MODEM.modem, reason="no USB modem found", advice=SUPPLY_ADVICE, fault=Fault.BROWN_OUT),
+)
 BROWN_OUT = replace(
-    mobile_down(
-        "no USB modem found",
-        HANDLED,
-        down_for=2 * MINUTE,
-        modem=replace(NO_MODEM.modem, reason="no USB modem found", fault=Fault.BROWN_OUT),
-    ),
+    DOWN_FOR_POWER,
     supply=SupplyView(
         good=False,
         reason=UNDER_VOLTAGE,
@@ -400,6 +402,12 @@ BROWN_OUT = replace(
         under_voltage_before=True,
         over_current=1,
         disconnects=4,
+    ),
+    warnings=(
+        *DOWN_FOR_POWER.warnings,
+        Notice(
+            code="power-supply", text=f"the power supply is too weak: {UNDER_VOLTAGE}", cure=SUPPLY_ADVICE
+        ),
     ),
 )
 
