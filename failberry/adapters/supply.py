@@ -37,6 +37,7 @@ class SupplyWatch:
         self._counted: dict[str, int] = {}
         """The last count of each port."""
         self._over_current = 0
+        """The sum of all that was counted: a hub that goes away takes its counts along, and then begins anew."""
 
     async def watch(self) -> None:
         """Tell at once what is bad, and then whatever changes; runs until cancelled."""
@@ -52,10 +53,17 @@ class SupplyWatch:
             self._post(SupplyObserved(supply=supply))
 
     def look(self) -> Supply:
-        """Read everything now."""
-        now, before = self._voltage()
+        """Read everything now; what cannot be read, because it is just being unplugged, at the next look."""
+        try:
+            now, before = self._voltage()
+            counts = self._counts()
+        except OSError:
+            return self._told
         self._before = self._before or before or now
-        self._count_over_current()
+        for port, count in counts.items():
+            last = self._counted.get(port, 0)
+            self._over_current += count - last if count >= last else count
+        self._counted = counts
         return Supply(under_voltage=now, under_voltage_before=self._before, over_current=self._over_current)
 
     def _voltage(self) -> tuple[bool, bool]:
@@ -65,15 +73,10 @@ class SupplyWatch:
         flags = number(self._root / "devices/platform/soc/soc:firmware/get_throttled", 16) or 0
         return bool(flags & _NOW), bool(flags & _SINCE_BOOT)
 
-    def _count_over_current(self) -> None:
-        """Add what each port counted since the last look: a hub that goes away takes its counts along."""
-        counts = {
+    def _counts(self) -> dict[str, int]:
+        return {
             # The name of the hub's interface and of the port: 1-1:1.0/1-1-port2.
             str(path.parent): count
             for path in self._root.glob("bus/usb/devices/*/*-port*/over_current_count")
             if (count := number(path)) is not None
         }
-        for port, count in counts.items():
-            last = self._counted.get(port, 0)
-            self._over_current += count - last if count >= last else count
-        self._counted = counts
