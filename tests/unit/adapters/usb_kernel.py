@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from array import array
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -51,10 +52,10 @@ class Bus:
 
     # --- what is plugged in
 
-    def hub(self, name: str, ports: int, *, switch: bool = True, superspeed: bool = False) -> None:
+    def hub(self, name: str, ports: Iterable[int], *, switch: bool = True, superspeed: bool = False) -> None:
         self.device(name, speed=SUPERSPEED_SPEED if superspeed else "480")
         interface = f"{name.removeprefix('usb')}-0:1.0" if name.startswith("usb") else f"{name}:1.0"
-        for number in range(1, ports + 1):
+        for number in ports:
             port = self.root / interface / f"{name}-port{number}"
             port.mkdir(parents=True, exist_ok=True)
             (port / "power").write_text("1")  # what the hub itself knows; not the kernel's
