@@ -28,7 +28,31 @@ from failberry.core.usbtree import UsbTree
 from failberry.errors import ConfigError
 from failberry.usbdeeds import UsbDeeds, plan_cycle, survey
 
+FRESH = 3.0
+"""Seconds for which a look at the bus is good enough for everybody."""
 _NOWHERE = "It is not known where the modem is plugged in; name the place as modem.usb_path."
+
+
+class Bus:
+    """The USB bus, looked at once for all who ask within a moment.
+
+    Whoever may read may ask: that must not keep the hubs busy while power has to be switched.
+    """
+
+    def __init__(self, power: UsbPower) -> None:
+        self._power = power
+        self._looking = asyncio.Lock()
+        self._seen: tuple[UsbTree, str] | None = None
+        self._until = 0.0
+
+    async def look(self) -> tuple[UsbTree, str]:
+        """The tree, and which hubs could not be asked."""
+        async with self._looking:
+            clock = asyncio.get_running_loop().time
+            if self._seen is None or clock() >= self._until:
+                self._seen = await survey(self._power)
+                self._until = clock() + FRESH
+            return self._seen
 
 
 def preview(tree: UsbTree, config: Config, target: str) -> PowerPreview:
@@ -39,9 +63,9 @@ def preview(tree: UsbTree, config: Config, target: str) -> PowerPreview:
     )
 
 
-async def look(power: UsbPower, config: Config | None, target: str | None) -> UsbView:
+async def look(bus: Bus, config: Config | None, target: str | None) -> UsbView:
     """The USB bus now; with a plan where there is a configuration and a place."""
-    tree, problem = await survey(power)
+    tree, problem = await bus.look()
     devices = await asyncio.to_thread(usbbus.scan)
     return usb_view(
         tree,
@@ -60,20 +84,18 @@ async def look_alone(path: str) -> UsbView:
         config = load(path)
         found = await asyncio.to_thread(usbbus.locate, 0, config)
         target = found.hardware.usb_path if found.hardware is not None else config.modem.usb_path or None
-    return await look(UsbDeeds(Store()).power, config, target)
+    return await look(Bus(UsbDeeds(Store()).power), config, target)
 
 
-async def power_plan(power: UsbPower, config: Config, target: str | None) -> PowerPreview:
+async def power_plan(bus: Bus, config: Config, target: str | None) -> PowerPreview:
     """What a power cycle of the modem would do; raises :class:`RefusedError` if its place is not known."""
     if target is None:
         raise RefusedError(_NOWHERE)
-    tree, _ = await survey(power)
+    tree, _ = await bus.look()
     return preview(tree, config, target)
 
 
-async def allow_step(
-    modem: Modem, power: UsbPower, config: Config, rung: Rung, *, force: bool
-) -> StepRequested:
+async def allow_step(modem: Modem, bus: Bus, config: Config, rung: Rung, *, force: bool) -> StepRequested:
     """Look whether a step can be taken now; raises :class:`RefusedError`.
 
     The core has the last word; what it would refuse in the journal only is refused here with an answer.
@@ -85,7 +107,7 @@ async def allow_step(
     if SPECS[rung].hardware and modem.usb_path is None:
         raise RefusedError(_NOWHERE)
     if rung is Rung.POWER_CYCLE:
-        told = await power_plan(power, config, modem.usb_path)
+        told = await power_plan(bus, config, modem.usb_path)
         if told.plan.impossible:
             raise RefusedError(f"The modem's power cannot be cut: {told.plan.impossible}.")
         if told.refusal and not (force or told.forced):

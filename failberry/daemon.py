@@ -117,7 +117,7 @@ class House:
         self._world = world
         self._store = store
         self._ports = ports
-        self._power = power
+        self._bus = byhand.Bus(power)
 
     async def status(self) -> Snapshot:
         """How things are now."""
@@ -147,15 +147,15 @@ class House:
     async def take_step(self, rung: Rung, *, force: bool) -> None:
         """Begin this step of recovery now."""
         modem = self._engine.appliance.modem
-        self._engine.post(await byhand.allow_step(modem, self._power, self.config, rung, force=force))
+        self._engine.post(await byhand.allow_step(modem, self._bus, self.config, rung, force=force))
 
     async def power_plan(self) -> PowerPreview:
         """What a power cycle of the modem would do."""
-        return await byhand.power_plan(self._power, self.config, self._engine.appliance.modem.usb_path)
+        return await byhand.power_plan(self._bus, self.config, self._engine.appliance.modem.usb_path)
 
     async def usb(self) -> UsbView:
         """The USB bus, and how the modem's power can be cut."""
-        return await byhand.look(self._power, self.config, self._engine.appliance.modem.usb_path)
+        return await byhand.look(self._bus, self.config, self._engine.appliance.modem.usb_path)
 
     async def send_command(self, text: str) -> AtAnswer:
         """Send one AT command to the modem, if it may be sent now."""

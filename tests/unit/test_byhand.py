@@ -116,20 +116,34 @@ def test_the_cd_rom_is_told_of_first_and_taken_away_only_when_confirmed() -> Non
 
 def test_steps_that_would_come_to_nothing_are_refused_with_the_reason(tmp_path: Path) -> None:
     async def scene() -> None:
-        power = UsbDeeds(Store(tmp_path / "state"), tmp_path / "lock").power
+        bus = byhand.Bus(UsbDeeds(Store(tmp_path / "state"), tmp_path / "lock").power)
         nowhere, placed = (Appliance(each, seed=1).modem for each in (CONFIG, PLACED))
         wanted = StepRequested(rung=Rung.MODEM_REBOOT, force=False)
-        assert await byhand.allow_step(nowhere, power, CONFIG, Rung.MODEM_REBOOT, force=False) == wanted
+        assert await byhand.allow_step(nowhere, bus, CONFIG, Rung.MODEM_REBOOT, force=False) == wanted
         for rung in (Rung.USB_RESET, Rung.POWER_CYCLE):
             with pytest.raises(RefusedError, match=r"modem\.usb_path"):
-                await byhand.allow_step(nowhere, power, CONFIG, rung, force=True)
+                await byhand.allow_step(nowhere, bus, CONFIG, rung, force=True)
         with pytest.raises(RefusedError, match="cannot be cut"):
-            await byhand.allow_step(placed, power, PLACED, Rung.POWER_CYCLE, force=True)
+            await byhand.allow_step(placed, bus, PLACED, Rung.POWER_CYCLE, force=True)
         wanted = StepRequested(rung=Rung.USB_RESET, force=False)
-        assert await byhand.allow_step(placed, power, PLACED, Rung.USB_RESET, force=False) == wanted
+        assert await byhand.allow_step(placed, bus, PLACED, Rung.USB_RESET, force=False) == wanted
         placed.healing = True
         with pytest.raises(RefusedError, match="Another step is under way"):
-            await byhand.allow_step(placed, power, PLACED, Rung.USB_RESET, force=False)
+            await byhand.allow_step(placed, bus, PLACED, Rung.USB_RESET, force=False)
+
+    asyncio.run(scene())
+
+
+def test_the_bus_is_looked_at_once_for_all_who_ask_within_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        bus = byhand.Bus(UsbDeeds(Store(tmp_path / "state"), tmp_path / "lock").power)
+        seen = [tree for tree, _ in await asyncio.gather(*(bus.look() for _ in range(20)))]
+        assert all(each is seen[0] for each in seen)
+        monkeypatch.setattr(byhand, "FRESH", 0.0)
+        bus = byhand.Bus(UsbDeeds(Store(tmp_path / "state"), tmp_path / "lock").power)
+        assert (await bus.look())[0] is not (await bus.look())[0]
 
     asyncio.run(scene())
 
