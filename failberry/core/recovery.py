@@ -152,7 +152,7 @@ _PERMITTED: Mapping[Remedy, frozenset[Rung]] = {
 }
 
 STUBBORN = 2
-"""Climbs in vain after which a data connection that stays stuck is the modem's own fault, whatever it says."""
+"""Climbs in vain after which a data connection that stays stuck is the modem's own fault."""
 
 # How often to dial again before anything else; where the fault itself says that dialling is not enough, once.
 _REDIALS: Mapping[Fault, int] = {

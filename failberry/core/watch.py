@@ -44,6 +44,8 @@ class _Evidence:
     """When something last came back over the line."""
     one_way: int = 0
     uncovered_since: float | None = None
+    asked: int = 0
+    """Looks taken; each begins with another target."""
     silence_weighed: bool = False
     """Whether the silence of the second port has led to a look already."""
 
@@ -102,21 +104,24 @@ def _ask(desk: Desk, session: Session, evidence: _Evidence) -> Dialog[Cause | No
     servers = tuple(each for each in session.dns if _has_family(session, each.version))[:NAME_SERVERS]
     if not targets:
         return None
+    first = targets[evidence.asked % len(targets)]
+    evidence.asked += 1
+    # One ping proves a line that is well, and is all that a line in standby costs.  Then everybody is asked:
+    # pings first; then names at the same places, because some carriers let no pings pass.
+    rounds = [((first,), ()), *[(targets, servers), ((), targets)] * ROUNDS]
     carrier_answers = False
-    for attempt in range(ROUNDS):
-        if attempt:
+    for number, (pinged, asked) in enumerate(rounds):
+        if number > 1 and pinged:
             yield Wait(seconds=ROUND_GAP)
-        # Pings first; then names at the same places, because some carriers let no pings pass.
-        for pinged, asked in ((targets, servers), ((), targets)):
-            answer = yield ProbeLine(
-                interface=session.interface, targets=pinged, servers=asked, timeout=PROBE_TIMEOUT
-            )
-            if not isinstance(answer, LineProbed) or answer.problem is not None:
-                return None  # nothing could be sent: if the line is gone, its worker will say so
-            if answer.targets_answered or (asked is targets and answer.servers_answered):
-                evidence.proof, evidence.one_way, evidence.uncovered_since = desk.now, 0, None
-                return None
-            carrier_answers = carrier_answers or answer.servers_answered > 0
+        answer = yield ProbeLine(
+            interface=session.interface, targets=pinged, servers=asked, timeout=PROBE_TIMEOUT
+        )
+        if not isinstance(answer, LineProbed) or answer.problem is not None:
+            return None  # nothing could be sent: if the line is gone, its worker will say so
+        if answer.targets_answered or (not pinged and answer.servers_answered):
+            evidence.proof, evidence.one_way, evidence.uncovered_since = desk.now, 0, None
+            return None
+        carrier_answers = carrier_answers or answer.servers_answered > 0
     return _verdict(desk, evidence, carrier_answers=carrier_answers)
 
 
