@@ -37,7 +37,7 @@ class SupplyWatch:
         self._counted: dict[str, int] = {}
         """The last count of each port."""
         self._over_current = 0
-        """The sum of all that was counted: a hub that goes away takes its counts along, and then begins anew."""
+        """All that was counted: a hub that goes away takes its counts along, and begins anew."""
 
     async def watch(self) -> None:
         """Tell at once what is bad, and then whatever changes; runs until cancelled."""
