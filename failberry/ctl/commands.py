@@ -139,7 +139,7 @@ def request(arguments: SimpleNamespace, ask: Callable[[], int | None], *, done: 
         if refused.error == _DENIED:
             return refuse(f"Only root may do that: `sudo failberryctl {arguments.words}`")
         if refused.error == _REFUSED:
-            return refuse(reason)
+            return refuse("\n".join(_terminal().wrap(reason)))
         if refused.error == _FAILED:
             return refuse(f"failberryd could not do it: {reason}")
         raise

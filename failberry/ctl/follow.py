@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -107,7 +108,7 @@ class Story:
         if fresh and modem.state == "failed":
             return f"It needs you. {modem.advice or modem.reason}", ATTENTION
         if fresh and self._rung == "redial" and modem.state == "unknown" and modem.failures:
-            wait = f" in {duration(modem.next_in)}" if modem.next_in is not None else ""
+            wait = f" in {duration(math.ceil(modem.next_in))}" if modem.next_in is not None else ""
             return f"The dial failed. Next: {modem.next}{wait}.", ATTENTION
         return "", None
 

@@ -124,7 +124,8 @@ def _under_way(recovery: RecoveryView) -> StepView | None:
 
 
 def _step(step: StepView, *, why: bool) -> str:
-    purpose = "you asked" if step.cause == "owner" else step.cause
-    reason = f"; why: {step.why}" if why and step.why else ""
+    asked = step.cause == "owner"
+    purpose = "you asked" if asked else step.cause
+    reason = f"; why: {step.why}" if why and not asked else ""
     result = step.result or "result not known"
     return f"{duration(step.age)} ago: {step_words(step.rung)} ({purpose}): {result}{reason}"

@@ -118,7 +118,7 @@ def test_what_needs_a_person_ends_it() -> None:
 
 def test_a_dial_that_fails_ends_a_redial_and_nothing_else() -> None:
     failed = at(ModemState.UNKNOWN, "NO CARRIER", failures=1)
-    failed = replace(failed, modem=replace(failed.modem, next="dial again", next_in=5.0))
+    failed = replace(failed, modem=replace(failed.modem, next="dial again", next_in=4.2))
     assert news(story("redial"), failed, 9.0)[0][-1] == "The dial failed. Next: dial again in 5 s."
     assert news(story("redial"), failed, 9.0)[1] == ATTENTION
     assert news(story("modem_reboot"), failed, 9.0)[1] is None

@@ -185,6 +185,13 @@ def test_the_part_about_the_modem_is_a_document_too() -> None:
     assert painted(weak)[0] == ATTENTION
 
 
+def test_what_you_asked_for_needs_no_reason() -> None:
+    step = replace(scenarios.POWERLESS.recovery.steps[0], result="helped", age=70.0)
+    told = replace(scenarios.ALL_WELL, recovery=replace(scenarios.NO_RECOVERY, steps=(step,)))
+    last = painted_modem(told).splitlines()[-1]
+    assert last == "Tried    1 min 10 s ago: reset the modem on the USB bus (you asked): helped"
+
+
 def test_every_fault_and_every_step_has_words() -> None:
     assert repair.FAULTS.keys() == set(Fault)
     assert {rung: SPECS[rung].words for rung in Rung} == repair.RUNGS
