@@ -240,3 +240,25 @@ def test_a_number_too_large_to_be_printed(check: Check) -> None:
 
 def test_limits_in_words() -> None:
     assert str(checks.Between(-1, 31)) == "-1 to 31"
+
+
+@pytest.mark.parametrize("good", [(), ("1-1:2",), ("usb1:1", "2-1.4:12")])
+def test_hub_ports(good: tuple[str, ...]) -> None:
+    assert checks.usb_ports(good) is None
+
+
+@pytest.mark.parametrize("bad", ["1-1", "1-1:", "1-1:0", "1-1:a", ":2", "usb:1", "/dev/usb:1", "1-1:2:3"])
+def test_what_is_no_hub_port(bad: str) -> None:
+    assert "write it as hub:port" in (checks.usb_ports(("1-1:2", bad)) or "")
+
+
+@pytest.mark.parametrize("good", [("1.1.1.1",), ("2001:db8::1", "192.0.2.1")])
+def test_probe_targets(good: tuple[str, ...]) -> None:
+    assert checks.probe_targets(good) is None
+
+
+@pytest.mark.parametrize(
+    "bad", [(), ("1.1.1.1",) * 9, ("one.one",), ("127.0.0.1",), ("224.0.0.1",), ("fe80::1",)]
+)
+def test_what_is_no_probe_target(bad: tuple[str, ...]) -> None:
+    assert checks.probe_targets(bad)

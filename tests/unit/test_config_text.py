@@ -144,6 +144,7 @@ interface = "eth0"
 interface = "lan0"
 
 [cellular]
+type = "auto"  # default
 apn = "internet"
 pdp_type = "IP"  # default
 user = "o\\"brien"
@@ -159,6 +160,19 @@ dial_interface = -1  # default
 status_interface = -1  # default
 init = ["AT+ZOPRT=5", "AT^CURC=0"]
 poll_interval = 30  # default
+
+[power]
+ports = []  # default
+off_time = 10  # default
+force = false  # default
+
+[recovery]
+usb_power = true  # default
+reboot = true  # default
+
+[probe]
+targets = ["1.1.1.1", "8.8.8.8", "9.9.9.9"]  # default
+cellular_interval = 300  # default
 
 [ppp]
 baud = 460800  # default
