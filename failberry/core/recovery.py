@@ -276,7 +276,11 @@ class Ladder:
 
     def remember(self, steps: Iterable[Step], now: float) -> None:
         """Take over what the disk remembers of earlier lives."""
-        self.taken.extend(Taken(step=each, at=now - each.age) for each in steps)
+        for each in steps:
+            # Of a reboot it can only be known now whether it helped; of any other step, no more.
+            interrupted = not each.result and each.rung is not Rung.REBOOT
+            step = replace(each, result="cut short: the daemon was started anew") if interrupted else each
+            self.taken.append(Taken(step=step, at=now - each.age))
 
     @property
     def under_way(self) -> Step | None:

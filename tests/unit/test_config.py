@@ -221,7 +221,7 @@ def test_unknown_keys() -> None:
         line 9: cellular.pdp-type: is no setting (did you mean pdp_type?)
         line 10: cellular.wired_path: is no setting here (it belongs under [health])
         line 11: cellular.interface: is no setting here (it belongs under [wired] or under [lan])
-        line 12: cellular.colour: is no setting (remove it; known here: apn, pdp_type, user, password, pin, roaming, dial, registration_timeout)
+        line 12: cellular.colour: is no setting (remove it; known here: type, apn, pdp_type, user, password, pin, roaming, dial, registration_timeout)
         line 14: modem.mode: is no setting here (it belongs at the top of the file, before the first [section])
         line 15: modem."odd key": is no setting (remove it; known here: usb_path, dial_interface, status_interface, init, poll_interval)
         line 16: celular: is no section (did you mean [cellular]?)
