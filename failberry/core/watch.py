@@ -101,7 +101,9 @@ def _ask(desk: Desk, session: Session, evidence: _Evidence) -> Dialog[Cause | No
     targets = tuple(
         each for each in map(ip_address, desk.config.probe.targets) if _has_family(session, each.version)
     )
-    servers = tuple(each for each in session.dns if _has_family(session, each.version))[:NAME_SERVERS]
+    # A stick that is a router answers for its carrier, whether that one is there or not.
+    named = (each for each in session.dns if each != session.gateway)
+    servers = tuple(each for each in named if _has_family(session, each.version))[:NAME_SERVERS]
     if not targets:
         return None
     first = targets[evidence.asked % len(targets)]

@@ -10,6 +10,7 @@ from failberry.config import Config, Lan, Mode, PortForward, Protocol, Wired
 from failberry.core import actions as do
 from failberry.core import events as ev
 from failberry.core.appliance import Appliance
+from failberry.core.causes import Fault
 from failberry.core.facts import Interface, ModemHardware, NetworkFacts, Session, Sighting
 from failberry.core.intent import CELLULAR_TABLE
 from failberry.core.modem_state import ModemState
@@ -49,6 +50,7 @@ class Bench:
         self.deeds: list[do.Deed] = []
         self.routes: do.ApplyRoutes | None = None
         self.hardware = hardware
+        self.answer_probes = False
         self.filter_problem: str | None = None
         self.lease_problem: str | None = None
         self.interfaces = (nic("eth0", f"{lan}.2/24"),)
@@ -84,6 +86,10 @@ class Bench:
                 return ev.SessionStarted(deed=action.deed, problem=self.lease_problem)
             case do.StopSession():
                 return ev.SessionStopped(deed=action.deed)
+            case do.ReadCounters():
+                return ev.CountersRead(deed=action.deed, received=1, sent=1)
+            case do.ProbeLine() if self.answer_probes:
+                return ev.LineProbed(deed=action.deed, targets_answered=0, servers_answered=0)
             case do.StoreStep():
                 return ev.StepStored(deed=action.deed)
             case _:
@@ -244,3 +250,20 @@ def test_the_same_where_the_pi_is_the_router_and_forwards_need_the_stick() -> No
     notices = connected(config=config, lan="192.168.8").notices()
     assert "stick-overlaps" in notices
     assert "let the stick forward" in notices["forwards-unreachable"].cure
+
+
+def test_the_sticks_own_name_server_proves_nothing() -> None:
+    bench = connected()
+    bench.sleep(10)
+    (probe, *_) = (each for each in bench.deeds if isinstance(each, do.ProbeLine))
+    assert probe.interface == "fbcell0"
+    assert probe.targets
+    bench.answer_probes = True
+    bench.post(ev.LineProbed(deed=probe.deed, targets_answered=0, servers_answered=0))
+    bench.sleep(60)
+    probes = [each for each in bench.deeds if isinstance(each, do.ProbeLine)]
+    assert len(probes) > 1
+    assert all(IPv4Address("192.168.8.1") not in each.servers for each in probes)
+    cause = bench.core.modem.cause
+    assert cause is not None
+    assert cause.fault is Fault.NO_DATA
