@@ -115,6 +115,10 @@ class Lab:
         self.vm.spawn("holder", "trap '' HUP; exec sleep 3600 < /dev/ttyUSB0")
         self.vm.wait_until("fuser --silent /dev/ttyUSB0", deadline=10)
 
+    def hilink(self, *words: str) -> None:
+        """Plug in the stick that is a router of its own, pull it out, and the like: ``guest/hilink.sh``."""
+        self.vm.run([f"{HOME}/hilink.sh", *words])
+
     def start_modem(self, **settings: object) -> None:
         """Run the simulated modem in the stick, not plugged yet; settings as in ``modemsim.model``.
 
