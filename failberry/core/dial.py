@@ -44,6 +44,8 @@ ENUMERATION = 60.0
 CD_ROM_PATIENCE = 20.0
 """Seconds for whoever else switches modes: udev calls ``usb_modeswitch``, unless it came too early."""
 BARE_PATIENCE = 30.0
+LONGEST_START = 120.0
+"""Seconds in which a stick may become one thing after the other on the bus."""
 ADDRESS_TIMEOUT = 60.0
 """Seconds from CONNECT to an address: LCP gives up after 30 (10 requests, 3 s apart), IPCP likewise."""
 GUARD_TIME = 1.1
@@ -101,12 +103,17 @@ def _came_back(desk: Desk, plan: Plan) -> Dialog[bool]:
 
 def _await_modem(desk: Desk, patience: float) -> Dialog[ModemHardware | Failed]:
     """Look at the bus until the modem is there, or until its absence is a fault that has a remedy."""
-    since = desk.now
+    began = since = desk.now
+    sighting: Sighting | None = None
     while True:
         located = yield from _find(desk)
         if located.hardware is not None:
             desk.retry_at = None
             return located.hardware
+        if sighting not in (None, located.sighting) and desk.now < began + LONGEST_START:
+            # It is starting in steps, and each has its own time: a CD-ROM may just have been switched.
+            since, patience = desk.now, ENUMERATION
+        sighting = located.sighting
         desk.known = Known(missing=located.problem, answers=False)
         cause = _absence(desk, located, patience)
         if cause is not None and desk.now >= since + cause[0]:
@@ -170,6 +177,8 @@ def _meet(desk: Desk, hardware: ModemHardware) -> None:
     ):
         known = Known()
     known.hardware = hardware
+    if hardware.network_interface is not None:
+        known.answers = False  # a router has no port to say AT to
     known.missing = ""
     known.quirk = quirk_for(hardware.vendor_id, hardware.product_id)
     desk.known = known

@@ -122,6 +122,18 @@ def test_a_cd_rom_is_switched_after_twenty_seconds() -> None:
     assert any(each.cause == "not_switched" for _, each in world.steps)
 
 
+def test_a_cd_rom_that_udev_switches_is_left_to_it() -> None:
+    """Long away, then a CD-ROM for a while, then away again to start as a modem: no step is as slow."""
+    world = connected()
+    world.change(cd_rom=True)
+    world.tell_modem(world.modem.power_cycle(world.now, off_for=16.0))
+    world.run(30)
+    world.change(enumerates_after=15.0)
+    world.tell_modem(world.modem.switch_mode(world.now))
+    assert world.run(60, until=lambda: works(world)), world.told()
+    assert kinds(world) == []
+
+
 def test_a_cd_rom_that_nobody_can_switch_is_named_and_its_power_cut() -> None:
     world = connected(can_switch_mode=False)
     world.change(cd_rom=True)
