@@ -30,7 +30,6 @@ from tests.usbmachines import (
     plan,
 )
 
-
 OTHERWISE = """
     platform xhci-hcd.2 xhci-hcd
     usb6 1d6b:0002 ports=4
@@ -87,7 +86,7 @@ def test_each_model_has_its_row_and_one_only(model: str, name: str) -> None:
         (B_5, "usb2", 2, ALL_OF_5),
         (B_5, "usb5", 1, ALL_OF_5),
         # A controller that is wired otherwise than the table says is none of the board's.
-        (f"{B_5}{OTHERWISE}", "usb2", 1, ALL_OF_5),
+        (B_5.rstrip() + OTHERWISE, "usb2", 1, ALL_OF_5),
     ],
 )
 def test_the_sockets_of_a_board_by_its_table(
