@@ -15,7 +15,7 @@ from failberry.adapters.usbreset import UsbResetter
 from failberry.core.power import Casualty
 from failberry.core.powerplan import ControllerPlan
 from failberry.core.usbtree import Controller
-from tests.unit.adapters.test_usbpower import MODEM, Dead, Mortal, Place, script
+from tests.unit.adapters.test_usbpower import MODEM, Dead, Mortal, Place, memory, script
 
 
 class Bench:
@@ -98,9 +98,15 @@ def test_an_absent_device_is_told_of(bench: Bench) -> None:
     assert bench.errands() == []
 
 
-def test_whenever_a_reset_is_killed_the_device_is_authorized_again(tmp_path: Path) -> None:
+def test_whenever_a_reset_is_killed_the_device_is_authorized_again() -> None:
+    with memory() as folder:
+        assert deaths(folder) >= 8
+
+
+def deaths(folder: Path) -> int:
+    """Resets that die at their first step, their second, and so on; each is followed by a new daemon."""
     for steps in range(20):
-        bench = Bench(tmp_path / str(steps))
+        bench = Bench(folder / str(steps))
         resetter = bench.with_errands(Mortal(bench.bus, bench.place.store, steps))  # type: ignore[arg-type]
         died = dies(resetter)
         bench.place.store = Store(bench.place.folder / "state.sqlite")
@@ -108,8 +114,8 @@ def test_whenever_a_reset_is_killed_the_device_is_authorized_again(tmp_path: Pat
         assert asyncio.run(fresh.restore())[1] == ""
         assert bench.place.healthy(), f"after {steps} steps"
         if not died:
-            break
-    assert steps >= 8
+            return steps
+    raise AssertionError("a reset never ends")
 
 
 def dies(resetter: UsbResetter) -> bool:
