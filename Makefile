@@ -57,10 +57,10 @@ lint: deb  ## the linters: Python, shell, systemd units, the package, the rules 
 	@$(WITH_DEB) $(PYTEST) tests/linters
 
 unit:  ## without the world: units, properties, golden files
-	@$(PYTEST) tests/unit tests/property tests/golden
+	@$(PYTEST) --numprocesses=auto tests/unit tests/property tests/golden
 
-simulation:  ## weeks of faults in virtual time, from seeds
-	@$(PYTEST) tests/simulation
+simulation:  ## weeks and months of faults in virtual time, from seeds
+	@$(PYTEST) --numprocesses=auto tests/simulation
 
 netns:  ## in network namespaces of this machine's kernel (root)
 	@$(PYTEST) tests/netns

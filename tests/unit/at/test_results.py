@@ -117,7 +117,7 @@ def test_results_that_explain_themselves(line: str, code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", set(ResultKind) - {ResultKind.CME_ERROR, ResultKind.UNSUPPORTED, ResultKind.MODEM_ERROR}
+    "kind", sorted(set(ResultKind) - {ResultKind.CME_ERROR, ResultKind.UNSUPPORTED, ResultKind.MODEM_ERROR})
 )
 def test_results_whose_kind_says_it_all(kind: ResultKind) -> None:
     assert explain(FinalResult(kind, "text")) is None

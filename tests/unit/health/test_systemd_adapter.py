@@ -48,11 +48,14 @@ def test_outside_of_a_service_nothing_is_waiting(
     assert capsys.readouterr().err == ""
 
 
+OURSELVES = "ourselves"
+
+
 @pytest.mark.parametrize(
     ("usec", "pid", "interval"),
     [
         ("30000000", None, 30.0),
-        ("30000000", str(os.getpid()), 30.0),
+        ("30000000", OURSELVES, 30.0),
         ("30000000", "1", None),
         ("0", None, None),
         ("soon", None, None),
@@ -64,7 +67,7 @@ def test_the_watchdog_interval(
     monkeypatch.setenv("WATCHDOG_USEC", usec)
     monkeypatch.delenv("WATCHDOG_PID", raising=False)
     if pid:
-        monkeypatch.setenv("WATCHDOG_PID", pid)
+        monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()) if pid == OURSELVES else pid)
     assert systemd.watchdog_interval() == interval
 
 
