@@ -71,6 +71,7 @@ class NotFound:
 
     problem: str
     sighting: Sighting = Sighting.NOTHING
+    """``MODEM`` and ``ROUTER``: there is one, but a person has to change the configuration first."""
     stray: Stray | None = None
     """The device in its place that is none yet."""
 
@@ -155,8 +156,7 @@ def _ports_of(device: UsbDevice, wanted: Modem) -> ModemHardware | NotFound:
         return NotFound(
             problem=f"modem at USB {device.path} has no serial port on interface {dial} (it has {present}); "
             "correct modem.dial_interface",
-            sighting=Sighting.BARE,
-            stray=_stray(device),
+            sighting=Sighting.MODEM,
         )
     status: int | None = wanted.status_interface
     if wanted.status_interface < 0:
@@ -209,7 +209,8 @@ def _device(devices: tuple[UsbDevice, ...], wish: _Wish) -> UsbDevice | NotFound
     found = next(filter(None, (tuple(filter(rank, devices)) for rank in ranks)), ())
     if len(found) > 1:
         paths = ", ".join(f"{each.path} ({each.product})" for each in found)
-        return NotFound(problem=f"several modems: {paths}; name one as modem.usb_path")
+        several = f"several modems: {paths}; name one as modem.usb_path"
+        return NotFound(problem=several, sighting=Sighting.MODEM)
     return found[0] if found else _no_stick(devices, wish)
 
 
@@ -256,7 +257,8 @@ def _of_other_kind(device: UsbDevice, wish: _Wish) -> str:
 def _unfit(device: UsbDevice, wish: _Wish) -> NotFound:
     """Say why the device in the stick's place is none."""
     what = f"the device at USB {device.path} ({device.product})"
-    sighting = Sighting.BARE
+    # What works and is not wanted must not be reset until it is: only a person can put that right.
+    sighting = Sighting.ROUTER if device.networks else Sighting.MODEM if device.ports else Sighting.BARE
     if _is_cd_rom(device, wish):
         sighting = Sighting.CD_ROM
         problem = f"{what} still shows itself as the CD-ROM with its drivers for Windows"
@@ -271,4 +273,5 @@ def _unfit(device: UsbDevice, wish: _Wish) -> NotFound:
     else:
         problem = f"{what} has no serial ports and no network interface; it may still be in CD-ROM mode, be "
         problem += "starting, or want a driver that this kernel lacks (look at `lsusb -t`)"
-    return NotFound(problem=problem, sighting=sighting, stray=_stray(device))
+    found = sighting in (Sighting.ROUTER, Sighting.MODEM)
+    return NotFound(problem=problem, sighting=sighting, stray=None if found else _stray(device))

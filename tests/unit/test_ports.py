@@ -153,7 +153,7 @@ def test_an_ethernet_adapter_is_never_taken_for_a_stick(device: UsbDevice, path:
     found = choose((device,), Modem(usb_path=path), taken=("eth0", "lan0"))
     assert isinstance(found, NotFound)
     assert found.problem
-    assert (found.sighting is Sighting.BARE) == bool(path)
+    assert found.sighting is (Sighting.ROUTER if path else Sighting.NOTHING)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +208,9 @@ def test_a_stick_of_the_other_kind_is_named_with_the_cure(
     assert words in found.problem
     assert "cellular.type" in found.problem
     assert device.path in found.problem
+    # It works, so nobody must reset it.
+    assert found.sighting in (Sighting.ROUTER, Sighting.MODEM)
+    assert found.stray is None
 
 
 # --- what else is in its place -------------------------------------------------------------------
