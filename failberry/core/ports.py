@@ -185,6 +185,10 @@ def _known(device: UsbDevice) -> bool:
     return quirk_for(device.vendor_id, device.product_id).name != "generic"
 
 
+def _in_table(device: UsbDevice) -> bool:
+    return quirk_for(device.vendor_id, device.product_id).ports_of(device.product_id)[0] is not None
+
+
 def _stray(device: UsbDevice) -> Stray:
     return Stray(
         usb_path=device.path,
@@ -234,7 +238,8 @@ def _no_stick(devices: tuple[UsbDevice, ...], wish: _Wish) -> NotFound:
     near: tuple[Callable[[UsbDevice], bool], ...] = (
         lambda each: _is_cd_rom(each, wish),
         lambda each: _of_other_kind(each, wish) != "",
-        lambda each: _known(each) and not each.networks,
+        # The makers of modems make telephones and Bluetooth adapters, too: only what is certainly a modem.
+        lambda each: _known(each) and not each.networks and (each.storage_only or _in_table(each)),
     )
     for like in near:
         for each in filter(like, devices):

@@ -244,6 +244,13 @@ def test_a_stick_that_works_comes_before_one_that_is_a_cd_rom() -> None:
     assert chosen(CD_ROM, ether()).network_interface == "usb0"
 
 
+def test_a_makers_telephone_is_no_modem_that_has_failed() -> None:
+    telephone = UsbDevice(path="1-1.3", vendor_id=0x12D1, product_id=0x107E, product="Telephone")
+    found = choose((telephone,), Modem())
+    assert isinstance(found, NotFound)
+    assert (found.sighting, found.stray) == (Sighting.NOTHING, None)
+
+
 def test_a_disk_is_nothing_and_in_the_configured_place_it_is_named() -> None:
     nothing = choose((DISK, KEYBOARD), Modem())
     assert isinstance(nothing, NotFound)
