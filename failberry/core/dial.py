@@ -147,6 +147,8 @@ def _absence(desk: Desk, located: ModemLocated, patience: float) -> tuple[float,
 
 def adopt(desk: Desk, session: Session) -> Dialog[Outcome]:
     """Take over a session that outlived the daemon; only the second port is opened."""
+    # At once: as long as there is no session, its routes are taken away.
+    desk.known.session = session
     hardware = (yield from _find(desk)).hardware
     if hardware is not None:
         _meet(desk, hardware)
@@ -154,7 +156,8 @@ def adopt(desk: Desk, session: Session) -> Dialog[Outcome]:
         opened = yield OpenPorts(hardware=hardware, dial=False)
         if isinstance(opened, PortsOpened) and opened.problem is None:
             desk.known.poll_wanted = hardware.status_tty is not None
-    desk.known.session = session
+    if desk.known.session is None:
+        return (yield from locate(desk))  # it has ended meanwhile
     return Next(state=ModemState.CONNECTED, why=f"adopted the running session on {session.interface}")
 
 
@@ -175,7 +178,7 @@ def _meet(desk: Desk, hardware: ModemHardware) -> None:
         hardware.usb_path,
         hardware.product_id,
     ):
-        known = Known()
+        known = Known(session=known.session)
     known.hardware = hardware
     if hardware.network_interface is not None:
         known.answers = False  # a router has no port to say AT to

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address, ip_interface
 
 import pytest
@@ -45,12 +46,14 @@ class Bench:
         adopted: Session | None = None,
         lan: str = "192.168.1",
         hardware: ModemHardware | None = STICK,
+        slow_bus: bool = False,
     ) -> None:
         self.now = 1000.0
         self.deeds: list[do.Deed] = []
         self.routes: do.ApplyRoutes | None = None
         self.hardware = hardware
         self.answer_probes = False
+        self.slow_bus = slow_bus
         self.filter_problem: str | None = None
         self.lease_problem: str | None = None
         self.interfaces = (nic("eth0", f"{lan}.2/24"),)
@@ -79,7 +82,7 @@ class Bench:
                 return ev.RoutesApplied()
             case do.ApplyFilter():
                 return ev.FilterApplied(backend="nftables", changed=True, problem=self.filter_problem)
-            case do.LocateModem():
+            case do.LocateModem() if not self.slow_bus:
                 sighting = Sighting.ROUTER if self.hardware is not None else Sighting.NOTHING
                 return ev.ModemLocated(deed=action.deed, hardware=self.hardware, sighting=sighting)
             case do.StartLease():
@@ -217,6 +220,47 @@ def test_a_lease_is_adopted_and_no_port_is_opened(hardware: ModemHardware | None
     assert not bench.did(do.OpenPorts)
     assert not bench.did(do.ReleaseDialPort)
     assert not bench.did(do.StartLease)
+
+
+def find(bench: Bench) -> None:
+    """Let the look at the bus come to its end."""
+    bench.slow_bus = False
+    (looking, *_) = (each for each in reversed(bench.deeds) if isinstance(each, do.LocateModem))
+    answer = bench._answer(looking)
+    assert answer is not None
+    bench.post(answer)
+
+
+def test_the_routes_of_an_adopted_session_stand_from_the_first() -> None:
+    bench = Bench(adopted=SESSION, slow_bus=True)
+    assert bench.state is ModemState.UNKNOWN
+    assert bench.routes is not None
+    assert {each.table for each in bench.routes.intent.routes} == {CELLULAR_TABLE}
+    before = bench.routes
+    find(bench)
+    assert bench.state is ModemState.CONNECTED
+    assert bench.routes is before
+
+
+def test_a_session_that_ends_while_it_is_adopted_is_none() -> None:
+    bench = Bench(adopted=SESSION, slow_bus=True)
+    bench.post(ev.SessionEnded(exit_code=None, port_gone=True, evidence="the stick's interface has vanished"))
+    bench.hardware = None
+    find(bench)
+    assert bench.state is ModemState.UNKNOWN
+    assert bench.core.modem.known.session is None
+    bench.hardware = STICK
+    bench.post(ev.UsbChanged())
+    bench.sleep(2)
+    assert bench.did(do.StartLease) == 1
+
+
+def test_an_address_that_is_told_anew_during_adoption_counts() -> None:
+    bench = Bench(adopted=SESSION, slow_bus=True)
+    bench.post(ev.SessionUp(session=replace(SESSION, local=IPv4Address("192.168.8.101"))))
+    find(bench)
+    assert bench.state is ModemState.CONNECTED
+    assert bench.core.snapshot(bench.now).cellular.addresses[0] == "192.168.8.101"
 
 
 def test_the_status_tells_a_router_not_a_modem() -> None:
