@@ -108,6 +108,10 @@ def test_a_power_cycle_in_the_service_brings_the_line_back(lab: Lab) -> None:
     product = Product(lab)
     product.up(more=POWER)
     old = product.pppd()
+    # In the sandbox hubs can be asked, too.
+    usb = json.loads(lab.vm.run(f"{CALL}GetUsb '{{}}' --json=short").stdout)["usb"]
+    assert usb["problem"] == ""
+    assert [each["switching"] for each in usb["devices"] if each["path"] == "usb1"] == ["per-port"]
     lab.vm.run(CYCLE)
     lab.vm.wait_until("! test -e /dev/ttyUSB2", deadline=40)
     product.await_status(
@@ -159,6 +163,25 @@ def test_a_reset_in_the_service_brings_the_line_back(lab: Lab) -> None:
     )
     assert "the modem was configured anew" in lab.vm.run(["journalctl", "-u", UNIT, "--no-pager"]).stdout
     assert lab.vm.get(f"{DEVICE}/authorized").strip() == b"1"
+    assert promises(lab) == 0
+
+
+def test_a_controller_goes_and_comes_back(lab: Lab) -> None:
+    product = Product(lab)
+    product.up(more=POWER)
+    # The sandbox opens the drivers of real controllers only.
+    opened = "[Service]\nReadWritePaths=/sys/bus/platform/drivers/dummy_hcd\n"
+    lab.vm.put(f"/run/systemd/system/{UNIT}.service.d/lab.conf", opened)
+    lab.vm.run(f"systemctl daemon-reload; systemctl restart {UNIT}", timeout=90)
+    product.connected()
+    lab.vm.run(CYCLE.replace("power_cycle", "controller"))
+    product.await_status(
+        lambda told: told["modem"]["dials"] >= 1 and told["modem"]["state"] == "connected",
+        deadline=120,
+        what="a session on the controller that came back",
+    )
+    journal = lab.vm.run(["journalctl", "-u", UNIT, "--no-pager"]).stdout
+    assert "the controller was taken from its driver and given back" in journal
     assert promises(lab) == 0
 
 
