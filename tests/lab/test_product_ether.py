@@ -142,6 +142,7 @@ def test_a_killed_daemon_finds_its_lease_again_and_release_ends_it(lab: Lab) -> 
     assert product.connected()["modem"]["sessions"] == 1
     lab.vm.run(["systemctl", "stop", "failberry", "flow"], check=False, timeout=60)
     assert seen_as(product, "pi") == MOBILE, "a stop leaves the line"
+    lab.world("prefer", "wired")
     lab.vm.run(["failberryctl", "release"], timeout=60)
     assert lab.vm.run(["kill", "-0", str(dhcp)], check=False).rc != 0
     assert (
