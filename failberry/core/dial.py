@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from failberry.at import commands
 from failberry.at.codec import ResultKind
+from failberry.at.parse import Stat
 from failberry.at.quirks import quirk_for
 from failberry.core.actions import (
     LocateModem,
@@ -46,6 +47,8 @@ CD_ROM_PATIENCE = 20.0
 BARE_PATIENCE = 30.0
 LONGEST_START = 120.0
 """Seconds in which a stick may become one thing after the other on the bus."""
+ADMISSION_CHECK = 15.0
+"""Seconds between two looks, during a wait, whether a network that had refused the modem has it again."""
 ADDRESS_TIMEOUT = 60.0
 """Seconds from CONNECT to an address: LCP gives up after 30 (10 requests, 3 s apart), IPCP likewise."""
 GUARD_TIME = 1.1
@@ -60,12 +63,7 @@ def locate(desk: Desk) -> Dialog[Outcome]:
     """Wait until it is time to dial, take the step that is due, find the modem, open its ports."""
     while desk.closed:
         yield from tell_result(desk.closed.pop(0))
-    if desk.retry_at is not None:
-        # A stick that has just been plugged in need not wait for the backoff of the one before.
-        woken = yield Wait(seconds=desk.retry_at - desk.now, until=(UsbChanged,))
-        if woken is not None:
-            yield Wait(seconds=SETTLE)
-        desk.retry_at = None
+    yield from _await_turn(desk)
     plan, desk.plan = desk.plan, None
     patience = RETURN_PATIENCE if desk.met else ENUMERATION
     if plan is not None and not (yield from _came_back(desk, plan)):
@@ -92,6 +90,27 @@ def locate(desk: Desk) -> Dialog[Outcome]:
             remedy=Remedy.DEVICE, why=f"the modem's ports could not be opened: {problem}", evidence=problem
         )
     )
+
+
+def _await_turn(desk: Desk) -> Dialog[None]:
+    """Wait until it is time; less long when what was waited for happens."""
+    shut_out = _shut_out(desk)
+    while desk.retry_at is not None and desk.now < desk.retry_at:
+        rest = desk.retry_at - desk.now
+        # A stick that has just been plugged in need not wait for the backoff of the one before.
+        woken = yield Wait(seconds=min(rest, ADMISSION_CHECK) if shut_out else rest, until=(UsbChanged,))
+        if woken is not None:
+            yield Wait(seconds=SETTLE)
+            break
+        if shut_out and not _shut_out(desk):
+            break  # the network has taken the modem back, as the second port tells
+    desk.retry_at = None
+
+
+def _shut_out(desk: Desk) -> bool:
+    """Whether the network was last heard not to have this modem."""
+    told = desk.known.signal.registration
+    return told is not None and told.stat not in (Stat.HOME, Stat.ROAMING)
 
 
 def _came_back(desk: Desk, plan: Plan) -> Dialog[bool]:

@@ -174,7 +174,7 @@ _WAITS: Mapping[Remedy, tuple[float, float] | None] = {
     Remedy.PIN: None,
     Remedy.SIM_WAIT: (10.0, 300.0),
     Remedy.NETWORK: (5.0, 300.0),
-    Remedy.PLAN: (3600.0, 3600.0),
+    Remedy.PLAN: (600.0, 3600.0),
     Remedy.APN: (600.0, 3600.0),
     Remedy.CONTEXT: (2.0, 300.0),
     Remedy.MODEM: (3.0, 300.0),

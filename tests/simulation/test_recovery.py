@@ -407,3 +407,14 @@ def test_a_network_that_is_away_for_a_minute_does_not_end_the_session() -> None:
     world.change(registration="home")
     world.run(600)
     assert world.appliance.modem.sessions == sessions
+
+
+def test_a_network_that_takes_the_modem_back_ends_the_wait() -> None:
+    config = replace(BASE, modem=replace(BASE.modem, poll_interval=10.0))
+    world = connected(config=config)
+    world.change(registration="denied")
+    world.hang_up()
+    world.run(900, until=lambda: world.appliance.modem.fault is Fault.REFUSED)
+    world.run(30)
+    world.change(registration="home")
+    assert world.run(60, until=lambda: works(world)), world.told()
