@@ -255,8 +255,8 @@ class Probe:
     cellular_interval: float = setting(
         "Seconds between two looks at a mobile line on which nothing moves; traffic in both directions makes "
         "a look needless. One look is one ping, 72 bytes with its answer, so that a line which carries "
-        "nothing else uses 0.6 MB a month at the default; 0 never looks. Without an answer all targets and name "
-        "servers are asked, three times, before the line is called dead.",
+        "nothing else uses 0.6 MB a month at the default; 0 never looks. Without an answer all targets and "
+        "name servers are asked, three times, before the line is called dead.",
         default=300.0,
         check=checks.Between(0, 86400),
     )
