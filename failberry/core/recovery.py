@@ -160,6 +160,7 @@ _REDIALS: Mapping[Fault, int] = {
     Fault.CRASHED: 1,
     Fault.ABSENT: 1,
     Fault.STUCK_IN_DATA_MODE: 1,
+    Fault.NO_DATA: 1,
     Fault.NOT_SWITCHED: 0,
 }
 

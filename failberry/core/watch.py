@@ -110,7 +110,9 @@ def _ask(desk: Desk, session: Session, evidence: _Evidence) -> Dialog[Cause | No
     evidence.asked += 1
     # One ping proves a line that is well, and is all that a line in standby costs.  Then everybody is asked:
     # pings first; then names at the same places, because some carriers let no pings pass.
-    rounds = [((first,), ()), *[(targets, servers), ((), targets)] * ROUNDS]
+    # A line that has just failed again and again need not prove it three times over.
+    repeats = ROUNDS if desk.failures < 2 else 1
+    rounds = [((first,), ()), *[(targets, servers), ((), targets)] * repeats]
     carrier_answers = False
     for number, (pinged, asked) in enumerate(rounds):
         if number > 1 and pinged:
