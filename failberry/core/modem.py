@@ -367,10 +367,11 @@ class Modem:
 
     def _count_failure(self, cause: Cause, now: float) -> bool:
         """Note the failure, what to do next and when; return whether waiting can help at all."""
+        if self.state is ModemState.CONNECTED and not self.failures:
+            # It had lasted.  One that had not is a failure like others, whose waits grow anyway.
+            self.ladder.session_ended(now)
         self.failures += 1
         self.cause = cause
-        if self.state is ModemState.CONNECTED:
-            self.ladder.session_ended(now)
         if (vain := self.ladder.in_vain(cause.why)) is not None:
             self.closed.append(vain)
         effort = self._plan(cause, now)
@@ -378,7 +379,8 @@ class Modem:
         if delay is None:
             self.retry_at = now + HOPELESS_RETRY
             return False
-        self.retry_at = now + max(delay, self.ladder.hold_off(now))
+        # A step harder than dialling has a budget, and is the cure for a line that flaps.
+        self.retry_at = now + max(delay, self.ladder.hold_off(now) if self.plan is None else 0.0)
         return True
 
     def _plan(self, cause: Cause, now: float) -> int | None:

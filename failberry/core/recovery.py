@@ -305,7 +305,7 @@ class Ladder:
         self.unusable[rung] = (why, now + believed_for)
 
     def session_ended(self, now: float) -> None:
-        """Note the end of a session, for :meth:`hold_off`."""
+        """Note the end of a session that had lasted, for :meth:`hold_off`."""
         self._ends.append(now)
 
     def well(self) -> Step | None:

@@ -45,7 +45,7 @@ def kinds(world: World) -> list[type]:
 BOUNDS = {
     # seconds until traffic passes again, with the wired line alive: detection, waits, all gentler steps
     "silent": (80, 90, 90, 90, 120),
-    "no_data": (150, 250, 350, 400, 450),
+    "no_data": (150, 200, 250, 300, 330),
     "stuck": (60, 80, 120, 150, 180),
 }
 
