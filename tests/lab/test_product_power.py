@@ -224,6 +224,8 @@ def test_a_daemon_that_is_killed_in_a_power_cycle_never_leaves_the_port_off(lab:
             deadline=60,
         )
         assert promises(lab) == 0, told
+        if turn % 5:
+            continue  # that the line comes back is the same each time, and slow
         product.connected(deadline=180)
         seen = lab.asks("pi", SERVERS[0])
         assert seen is not None, told
