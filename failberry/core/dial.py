@@ -68,6 +68,7 @@ def locate(desk: Desk) -> Dialog[Outcome]:
     patience = RETURN_PATIENCE if desk.met else ENUMERATION
     if plan is not None and not (yield from _came_back(desk, plan)):
         desk.healing = True
+        desk.hush()
         yield from heal(desk, plan)
         desk.healing = False
         patience = ENUMERATION
@@ -247,7 +248,8 @@ def _silence(desk: Desk) -> Dialog[Cause]:
     """Name the silence of the dial port: the other port knows whether it is the whole modem's."""
     hardware = desk.known.hardware
     if hardware is not None and hardware.status_tty is not None:
-        # The poll may be talking there; twice, because its own answer may be on the way.
+        # Twice, because the answer to what the poll had asked may be on the way.
+        desk.hush()
         for _ in range(2):
             answer = yield from send(replace(commands.ATTENTION, timeout=PROBE), PortRole.STATUS)
             if answer.result is not None:

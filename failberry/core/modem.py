@@ -130,6 +130,10 @@ class Modem:
             disconnects=self._within_an_hour(self.disconnects),
         )
 
+    def hush(self) -> None:
+        """Stop asking for the signal until the ports are opened again."""
+        self._poll.abandon()
+
     def _within_an_hour(self, instants: deque[float]) -> int:
         return sum(1 for each in instants if each > self.now - HOUR)
 

@@ -320,6 +320,8 @@ class World:
         if port is None:
             self.answer(0.0, ev.CommandAnswered(deed=action.deed, problem="not open"))
             return
+        if port.deed is not None:
+            self.answer(0.0, ev.CommandAnswered(deed=port.deed, problem="another command took its place"))
         port.deed, port.lines = action.deed, []
         if port.codec.surplus:
             port.codec.reset()
