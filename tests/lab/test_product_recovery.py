@@ -145,6 +145,16 @@ class House:
         assert found, f"nothing was reported as {what!r}"
         return int(found[-1]["__MONOTONIC_TIMESTAMP"]) / 1e6
 
+    def story(self) -> list[str]:
+        """What the modem did and what the daemon said of it, with seconds since the fault."""
+        told = [
+            (int(entry["__MONOTONIC_TIMESTAMP"]) / 1e6, str(entry["MESSAGE"]))
+            for entry in self.journal("--unit=failberry")
+        ]
+        done = [(entry["at"], f"* {entry['text']}") for entry in self.product.sim("get", "history")]
+        since = [(at - self.struck, text) for at, text in sorted(told + done)]
+        return [f"{at:8.2f} {text}" for at, text in since if at > -1.0]
+
     def steps(self) -> list[dict[str, Any]]:
         """Steps of recovery that were taken, oldest first."""
         found: list[dict[str, Any]] = self.product.status()["recovery"]["steps"]
@@ -173,7 +183,7 @@ def house(lab: Lab, request: pytest.FixtureRequest) -> Iterator[House]:
     name = f"{request.node.name.removeprefix('test_')}"
     made = House(lab, name)
     yield made
-    print("steps:", *(f"{step['rung']}: {step['result']}" for step in made.steps()), sep="\n  ")
+    print(*made.story(), sep="\n  ")
 
 
 def test_a_modem_that_answers_no_at_and_then_loses_its_session(house: House) -> None:
