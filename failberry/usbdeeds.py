@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import assert_never
 
-from failberry.adapters import systemd, usbtree
+from failberry.adapters import systemd, usbports, usbtree
 from failberry.adapters.store import Store
 from failberry.adapters.usberrands import LOCK, Errands
-from failberry.adapters.usbpower import UsbPower
+from failberry.adapters.usbpower import HubClaim, UsbPower
 from failberry.adapters.usbpromises import Promises
 from failberry.adapters.usbreset import UsbResetter
 from failberry.config import Config
@@ -31,12 +31,15 @@ RESTORE_PATIENCE = 45.0
 async def survey(power: UsbPower) -> tuple[UsbTree, str]:
     """Read the USB tree and ask its hubs; the second value says which could not be asked, and why."""
     claims, problem = await power.hubs()
-    tree = await asyncio.to_thread(
+    return await _scan(claims), problem
+
+
+async def _scan(claims: Sequence[HubClaim]) -> UsbTree:
+    return await asyncio.to_thread(
         usbtree.scan,
         characteristics={each.hub: each.characteristics for each in claims},
         power_good={each.hub: each.power_good for each in claims},
     )
-    return tree, problem
 
 
 def plan_cycle(tree: UsbTree, config: Config, target: str) -> PowerPlan:
@@ -58,6 +61,9 @@ class UsbDeeds:
         self.promises = Promises(store, errands)
         self.power = UsbPower(self.promises, errands)
         self._resetter = UsbResetter(self.promises, errands)
+        self._asked: frozenset[tuple[int, int]] = frozenset()
+        self._claims: tuple[HubClaim, ...] = ()
+        """What the hubs that were asked say of themselves."""
 
     async def perform(
         self, action: CyclePower | ResetUsb | RebindController, config: Config
@@ -65,8 +71,8 @@ class UsbDeeds:
         """Do it; never raises for a failure of the world."""
         match action:
             case CyclePower(deed=deed, usb_path=target):
-                tree, _ = await survey(self.power)
-                plan = plan_cycle(tree, config, target)
+                await self._learn()
+                plan = plan_cycle(await _scan(self._claims), config, target)
                 return await self.power.cycle(deed, plan, off_time=action.off_time, force=action.force)
             case ResetUsb(deed=deed, usb_path=target):
                 return await self._resetter.reset(deed, target)
@@ -97,11 +103,22 @@ class UsbDeeds:
         return problem
 
     async def attend(self) -> None:
-        """Try again, for ever, what could not be given back: a hub that is gone may come back."""
+        """Try again, for ever, what could not be given back: a hub that is gone may come back.
+
+        And know the hubs before there is need: on a small board asking them takes longer than the cut.
+        """
         while True:
+            await self._learn()
             await asyncio.sleep(INTERVAL)
             if self.promises.open:
                 await self.give_back()
+
+    async def _learn(self) -> None:
+        """Ask the hubs what they are, if others have come than were asked; that never changes."""
+        there = await asyncio.to_thread(usbports.hubs)
+        if there != self._asked:
+            self._claims, problem = await self.power.hubs()
+            self._asked = frozenset() if problem else there
 
 
 async def settle(state: Path, lock: Path) -> tuple[str, ...]:

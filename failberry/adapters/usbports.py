@@ -17,6 +17,7 @@ from failberry.core.power import HubPort
 
 _SUPERSPEED = 5000
 """Mbit/s, as in the attribute ``speed``."""
+_HUB_CLASS = "09"
 _POLL = 0.1
 """Seconds between two looks."""
 
@@ -74,6 +75,15 @@ def address(device: str, root: Path = SYSFS) -> tuple[int, int] | None:
     """Bus and number on it, which name the device node; None where there is no such device."""
     bus, place = number(root / device / "busnum"), number(root / device / "devnum")
     return None if bus is None or place is None else (bus, place)
+
+
+def hubs(root: Path = SYSFS) -> frozenset[tuple[int, int]]:
+    """Addresses of all hubs on the buses; a hub that was away and is back has another one."""
+    try:
+        names = [each.name for each in root.iterdir() if text(each / "bDeviceClass") == _HUB_CLASS]
+    except OSError:
+        return frozenset()
+    return frozenset(filter(None, (address(name, root) for name in names)))
 
 
 def superspeed(hub: str, root: Path = SYSFS) -> bool:
