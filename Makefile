@@ -17,7 +17,7 @@ TIERS := lint unit simulation netns lab
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup deb $(TIERS) test bench demo clean
+.PHONY: help setup deb $(TIERS) test soak bench demo clean
 
 help:
 	@echo "Failberry $(VERSION)"
@@ -66,7 +66,11 @@ netns:  ## in network namespaces of this machine's kernel (root)
 	@$(PYTEST) tests/netns
 
 lab: deb  ## in the virtual machine, with the installed package and a modem on a real USB bus (root, once)
-	@$(WITH_DEB) $(PYTEST) tests/lab
+	@$(WITH_DEB) $(PYTEST) -m "not soak" tests/lab
+
+soak: deb  ## every scenario of the lab, FAILBERRY_REPEAT times each (5), and 10,000 modem-months: hours
+	@$(WITH_DEB) FAILBERRY_REPEAT=$${FAILBERRY_REPEAT:-5} $(PYTEST) --override-ini=timeout=7200 tests/lab
+	@FAILBERRY_MONTHS=10000 $(PYTEST) --numprocesses=auto tests/simulation/test_months.py
 
 test: setup  ## everything
 	@failed=; times=; \

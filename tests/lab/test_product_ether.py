@@ -84,6 +84,7 @@ def untouched(product: Product) -> None:
     assert "unmanaged" in vm.run("networkctl list --no-legend fbcell0").stdout
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", ["rndis", "ncm"])
 def test_sticks_of_other_kinds_work_as_well(lab: Lab, kind: str) -> None:
     product = Product(lab)
@@ -110,6 +111,7 @@ def test_pulled_out_it_is_gone_and_plugged_in_it_comes_back_by_itself(lab: Lab) 
     assert seen_as(product, "pi") == MOBILE
 
 
+@pytest.mark.soak
 def test_a_killed_daemon_finds_its_lease_again_and_release_ends_it(lab: Lab) -> None:
     product = Product(lab)
     up(product)
@@ -152,6 +154,7 @@ def test_a_killed_daemon_finds_its_lease_again_and_release_ends_it(lab: Lab) -> 
     assert seen_as(product, "pi") == WIRED
 
 
+@pytest.mark.soak
 def test_a_lease_that_is_lost_is_asked_for_again(lab: Lab) -> None:
     product = Product(lab)
     before = up(product)["modem"]["sessions"]
@@ -165,6 +168,7 @@ def test_a_lease_that_is_lost_is_asked_for_again(lab: Lab) -> None:
     assert seen_as(product, "pi") == MOBILE
 
 
+@pytest.mark.soak
 def test_a_stick_with_the_networks_own_prefix_harms_nobody(lab: Lab) -> None:
     """Its gateway even has the address of the main router."""
     product = Product(lab)

@@ -141,6 +141,7 @@ def promises(lab: Lab) -> int:
     return int(lab.vm.run(PROMISES).stdout)
 
 
+@pytest.mark.soak
 def test_a_service_that_is_stopped_in_a_power_cycle_gives_power_back_first(lab: Lab) -> None:
     product = Product(lab)
     product.up(more=POWER)
@@ -152,6 +153,7 @@ def test_a_service_that_is_stopped_in_a_power_cycle_gives_power_back_first(lab: 
     there(lab, is_so=True)
 
 
+@pytest.mark.soak
 def test_a_reset_in_the_service_brings_the_line_back(lab: Lab) -> None:
     product = Product(lab)
     product.up(more=POWER)
@@ -166,6 +168,7 @@ def test_a_reset_in_the_service_brings_the_line_back(lab: Lab) -> None:
     assert promises(lab) == 0
 
 
+@pytest.mark.soak
 def test_a_controller_goes_and_comes_back(lab: Lab) -> None:
     product = Product(lab)
     product.up(more=POWER)
@@ -185,6 +188,7 @@ def test_a_controller_goes_and_comes_back(lab: Lab) -> None:
     assert promises(lab) == 0
 
 
+@pytest.mark.soak
 def test_the_service_may_reboot_the_machine(lab: Lab) -> None:
     product = Product(lab)
     product.up(more=POWER)

@@ -186,6 +186,7 @@ def house(lab: Lab, request: pytest.FixtureRequest) -> Iterator[House]:
     print(*made.story(), sep="\n  ")
 
 
+@pytest.mark.soak
 def test_a_modem_that_answers_no_at_and_then_loses_its_session(house: House) -> None:
     needed = house.dice.choice(("usb_reset", "power"))
     house.strike("silent_ports=[1]", f"heals_by={needed}")
@@ -195,12 +196,14 @@ def test_a_modem_that_answers_no_at_and_then_loses_its_session(house: House) -> 
     house.figures(house.flowing(deadline=WHOLE_CLIMB), needed=needed)
 
 
+@pytest.mark.soak
 def test_a_modem_that_stops_answering_everything(house: House) -> None:
     needed = house.dice.choice(("usb_reset", "power"))
     house.strike("silent=true", f"heals_by={needed}")
     house.figures(house.flowing(deadline=WHOLE_CLIMB), needed=needed)
 
 
+@pytest.mark.soak
 def test_a_modem_that_comes_back_under_other_numbers(house: House) -> None:
     before = house.product.status()["modem"]["dial_tty"]
     house.lab.hold_ports()
@@ -213,7 +216,7 @@ def test_a_modem_that_comes_back_under_other_numbers(house: House) -> None:
     house.figures(seconds)
 
 
-@pytest.mark.parametrize("switched_by", ["us", "debian"])
+@pytest.mark.parametrize("switched_by", ["us", pytest.param("debian", marks=pytest.mark.soak)])
 def test_a_modem_that_comes_back_as_a_cd_rom(house: House, switched_by: str) -> None:
     if switched_by == "debian":
         house.lab.switch_by_debian()
@@ -233,6 +236,7 @@ def test_a_port_stuck_in_data_mode_after_everything_was_killed(house: House) -> 
     house.figures(house.flowing(deadline=WHOLE_CLIMB), needed=needed, ways_out=ways_out)
 
 
+@pytest.mark.soak
 def test_a_modem_that_answers_garbage(house: House) -> None:
     needed = house.dice.choice(REMEDIES)
     house.strike("garbage=48", "garbage_only=true", f"heals_by={needed}")
@@ -241,12 +245,14 @@ def test_a_modem_that_answers_garbage(house: House) -> None:
     house.figures(house.flowing(deadline=WHOLE_CLIMB), needed=needed)
 
 
+@pytest.mark.soak
 def test_a_session_that_carries_nothing(house: House) -> None:
     needed = house.dice.choice(REMEDIES)
     house.strike("no_data=true", f"heals_by={needed}")
     house.figures(house.flowing(deadline=WHOLE_CLIMB), needed=needed)
 
 
+@pytest.mark.soak
 def test_a_carrier_that_refuses_touches_no_hardware(house: House) -> None:
     refusal = house.dice.choice(("registration=denied", "registration=searching", "dial_result=NO CARRIER"))
     house.strike(refusal)
@@ -261,6 +267,7 @@ def test_a_carrier_that_refuses_touches_no_hardware(house: House) -> None:
     house.figures(house.first_good() - accepted, refusal=refusal, refused_for=REFUSAL)
 
 
+@pytest.mark.soak
 def test_a_wrong_apn_is_named_and_touches_no_hardware(house: House) -> None:
     house.strike("apns=direct")
     house.lose_session()
@@ -280,6 +287,7 @@ def test_a_wrong_apn_is_named_and_touches_no_hardware(house: House) -> None:
     house.figures(house.flowing(deadline=120))
 
 
+@pytest.mark.soak
 def test_a_plan_that_is_used_up_is_named_and_touches_no_hardware(house: House) -> None:
     house.strike("capped=true")
     house.product.await_status(
