@@ -110,8 +110,8 @@ class Desk(Protocol):
     """Whether it was seen since the daemon started."""
     on_bus: bool
     stray: Stray | None
+    pin_records: tuple[PinRecord, ...]
+    pin_records_problem: str | None
 
     def hush(self) -> None:
         """Stop the poll until the ports are opened anew: two who talk take each other's answers."""
-    pin_records: tuple[PinRecord, ...]
-    pin_records_problem: str | None
