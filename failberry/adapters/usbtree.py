@@ -15,7 +15,6 @@ from types import MappingProxyType
 
 from failberry.adapters import sysfs
 from failberry.adapters.usbburdens import burdens
-from failberry.core.power import HubPort
 from failberry.core.usbtree import HUB_CLASS, Controller, Port, TreeDevice, UsbInterface, UsbTree
 
 SYS, PROC = Path("/sys"), Path("/proc")
@@ -65,16 +64,6 @@ def scan(
             for place, device in places.items()
         ),
     )
-
-
-def port_directory(port: HubPort, root: Path = SYS) -> Path | None:
-    """The directory of a port, which holds ``disable`` (Linux 6.0); None while its hub is not configured."""
-    hub = root / "bus/usb/devices" / port.hub
-    configuration = sysfs.number(hub / "bConfigurationValue")
-    if configuration is None:
-        return None
-    found = hub / _hub_interface(port.hub, configuration) / f"{port.hub}-port{port.port}"
-    return found if found.is_dir() else None
 
 
 def container_id(bos: bytes) -> str:

@@ -9,8 +9,7 @@ from textwrap import dedent
 import pytest
 
 from failberry.adapters import usbtree
-from failberry.adapters.usbtree import container_id, port_directory
-from failberry.core.power import HubPort
+from failberry.adapters.usbtree import container_id
 from failberry.core.usbtree import (
     Burdens,
     Controller,
@@ -93,31 +92,12 @@ def test_the_model_without_a_device_tree(pi: Machine) -> None:
     assert pi.scan().model == "Raspberry Pi 3 Model B Rev 1.2"
 
 
-@pytest.mark.parametrize(
-    ("port", "where"),
-    [
-        (HubPort(hub="usb1", port=2), "bus/usb/devices/usb1/1-0:1.0/usb1-port2"),
-        (HubPort(hub="1-1", port=4), "bus/usb/devices/1-1/1-1:1.0/1-1-port4"),
-        (HubPort(hub="1-1", port=5), None),
-        (HubPort(hub="1-7", port=1), None),
-    ],
-)
-def test_the_directory_of_a_port(pi: Machine, port: HubPort, where: str | None) -> None:
-    found = port_directory(port, pi.sys)
-    assert found == (where and pi.sys / where)
-    assert found is None or (found / "disable").read_text() == "0\n"
-
-
 def test_a_hub_in_another_configuration(pi: Machine) -> None:
     hub = pi.device("1-1")
     (hub / "1-1:1.0").rename(hub / "1-1:2.0")
     (hub / "bConfigurationValue").write_text("2\n")
-    found = port_directory(HubPort(hub="1-1", port=4), pi.sys)
-    assert found is not None
-    assert found.name == "1-1-port4"
     assert device(pi, "1-1").ports[3].can_disable
     (hub / "bConfigurationValue").write_text("\n")
-    assert port_directory(HubPort(hub="1-1", port=4), pi.sys) is None
     assert device(pi, "1-1").ports == ()
 
 
