@@ -153,5 +153,6 @@ def _verdict(desk: Desk, evidence: _Evidence, *, carrier_answers: bool) -> Cause
             why=f"the carrier's own name servers answer, nobody beyond does (asked: {asked})",
             advice="Look at what is left of the data plan; the carrier may also filter probe.targets.",
         )
-    why = f"the session is up, the modem is registered, and nothing passes (asked: {asked})"
+    registered = ", the modem is registered," if registration is not None else ""
+    why = f"the session is up{registered} and nothing passes (asked: {asked})"
     return Cause(remedy=Remedy.MODEM, named=Fault.NO_DATA, why=why)
