@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from .lab import CARRIER_DNS, PORTS_THERE, Lab
 from .test_lab_self import HOST_SIDE, MOBILE
 
+pytestmark = pytest.mark.soak
 DEVICE = "/sys/bus/usb/devices/1-1"
 TARGETS = ("1.1.1.1", "8.8.8.8", "9.9.9.9")
 CONFIG_PACK = "/usr/share/usb_modeswitch/configPack.tar.gz"

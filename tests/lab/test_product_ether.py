@@ -49,7 +49,9 @@ def use_the_mobile_line(product: Product) -> None:
         )
 
 
-@pytest.fixture(params=["standby-gateway", "dual-wan-router"])
+@pytest.fixture(
+    params=["standby-gateway", pytest.param("dual-wan-router", marks=pytest.mark.soak)],
+)
 def product(request: pytest.FixtureRequest, vm: object) -> Product:
     return Product(Lab(vm, request.param))  # type: ignore[arg-type]
 
@@ -95,6 +97,7 @@ def test_sticks_of_other_kinds_work_as_well(lab: Lab, kind: str) -> None:
     untouched(product)
 
 
+@pytest.mark.soak
 def test_pulled_out_it_is_gone_and_plugged_in_it_comes_back_by_itself(lab: Lab) -> None:
     product = Product(lab)
     up(product)

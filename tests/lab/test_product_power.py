@@ -17,7 +17,8 @@ import pytest
 from .lab import Lab
 from .product import MOBILE, SERVERS, UNIT, Product
 
-pytestmark = pytest.mark.timeout(900 + 120 * int(os.environ.get("FAILBERRY_REPEAT", "3")))
+REPEAT = int(os.environ.get("FAILBERRY_REPEAT") or 2)
+pytestmark = pytest.mark.timeout(900 + 120 * REPEAT)
 
 ERRAND = "/usr/lib/python3/dist-packages/failberry/adapters/usbpower_errand.py"
 DISABLE = "/sys/bus/usb/devices/1-0:1.0/usb1-port1/disable"
@@ -104,6 +105,7 @@ def test_uhubctl_and_we_agree(lab: Lab) -> None:
     assert ours(lab) == uhubctl(lab) == (1, 0x0503, "ppps")
 
 
+@pytest.mark.soak
 def test_a_power_cycle_in_the_service_brings_the_line_back(lab: Lab) -> None:
     product = Product(lab)
     product.up(more=POWER)
@@ -207,7 +209,7 @@ def test_a_daemon_that_is_killed_in_a_power_cycle_never_leaves_the_port_off(lab:
     rng = random.Random(seed)  # noqa: S311 (no secret)
     longest, dark_for = whole_cycle(product)
     dark = owed = 0
-    for turn in range(int(os.environ.get("FAILBERRY_REPEAT", "3"))):
+    for turn in range(REPEAT):
         # Each from the moment at which the line is up: no turn depends on what an earlier one used up.
         product.up(more=POWER)
         before, in_the_dark = product.main_pid(), turn % 4 != 0

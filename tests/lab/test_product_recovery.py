@@ -199,6 +199,7 @@ def test_a_modem_that_answers_no_at_and_then_loses_its_session(house: House) -> 
     house.figures(house.flowing(deadline=WHOLE_CLIMB), needed=needed)
 
 
+@pytest.mark.soak
 def test_a_modem_that_stops_answering_everything(house: House) -> None:
     needed = house.dice.choice(("usb_reset", "power"))
     house.strike("silent=true", f"heals_by={needed}")
@@ -228,6 +229,7 @@ def test_a_modem_that_comes_back_as_a_cd_rom(house: House, switched_by: str) -> 
     assert ("switch_mode" in house.rungs()) is (switched_by == "us")
 
 
+@pytest.mark.soak
 def test_a_port_stuck_in_data_mode_after_everything_was_killed(house: House) -> None:
     # Never by DTR alone: the kernel drops it when it closes the dead pppd's port.
     ways_out = house.dice.choice([(way,) for way in EXITS if way != "dtr"] + [()])
