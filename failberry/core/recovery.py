@@ -191,7 +191,8 @@ JITTER = 0.2
 FLAPS_FORGIVEN = 5
 """Sessions that may end within an hour before dialling again is slowed down, however long they lasted."""
 FLAP_WAIT, LONGEST_FLAP_WAIT = 10.0, 900.0
-_REMEMBERED = 200
+_REMEMBERED = 1000
+"""Steps in memory: more than all budgets of a day together, which are counted from it."""
 
 
 def retry_delay(

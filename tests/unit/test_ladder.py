@@ -22,10 +22,12 @@ ALONE = Situation(
 )
 
 
-def climb(ladder: Ladder, situation: Situation, *, every: float, until: float) -> list[tuple[float, Rung]]:
+def climb(
+    ladder: Ladder, situation: Situation, *, every: float, until: float, start: float = 0.0
+) -> list[tuple[float, Rung]]:
     """Fail again and again; return what was done, with its time."""
-    done, now = [], 0.0
-    while now < until:
+    done, now = [], start
+    while now < start + until:
         ladder.in_vain("still silent")
         choice = ladder.choose(HUNG, situation, now)
         assert choice is not None
@@ -89,3 +91,14 @@ def test_every_fault_climbs_by_itself() -> None:
         assert ladder.choose(misbehaves, situation, 0.0).rung is Rung.REDIAL  # type: ignore[union-attr]
     assert ladder.choose(HUNG, situation, 0.0).rung is Rung.REDIAL  # type: ignore[union-attr]
     assert ladder.choose(misbehaves, situation, 0.0).rung is Rung.HANG_UP  # type: ignore[union-attr]
+
+
+def test_many_gentle_steps_do_not_push_a_power_cycle_out_of_its_budget() -> None:
+    ladder = Ladder()
+    for number in range(10):
+        ladder.begin(Step(rung=Rung.POWER_CYCLE, cause="hung", why="silent"), number * 1300.0)
+    for number in range(96 + 48 + 24 + 48):  # a day of all that may come between
+        ladder.begin(Step(rung=Rung.HANG_UP, cause="hung", why="silent"), 14_000.0 + number * 300.0)
+    ladder.finish("did not help")
+    done = climb(ladder, ALONE, every=20.0, until=HOUR, start=80_000.0)
+    assert Rung.POWER_CYCLE not in {rung for _, rung in done}
