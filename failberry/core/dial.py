@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from failberry.at import commands
 from failberry.at.codec import ResultKind
-from failberry.at.parse import Stat
 from failberry.at.quirks import quirk_for
 from failberry.core.actions import (
     LocateModem,
@@ -111,7 +110,7 @@ def _await_turn(desk: Desk) -> Dialog[None]:
 def _shut_out(desk: Desk) -> bool:
     """Whether the network was last heard not to have this modem."""
     told = desk.known.signal.registration
-    return told is not None and told.stat not in (Stat.HOME, Stat.ROAMING)
+    return told is not None and not told.carries_data
 
 
 def _came_back(desk: Desk, plan: Plan) -> Dialog[bool]:

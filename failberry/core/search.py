@@ -49,7 +49,7 @@ def search(desk: Desk) -> Dialog[Outcome]:
         deadline = desk.now + desk.config.cellular.registration_timeout
         while True:
             registration = yield from ask_registration(desk)
-            if registration is not None and registration.stat in (Stat.HOME, Stat.ROAMING):
+            if registration is not None and registration.carries_data:
                 return Next(state=ModemState.REGISTERED, why=f"registered: {registration.stat.value}")
             if desk.now >= deadline:
                 break
@@ -86,7 +86,7 @@ def ask_registration(desk: Desk, port: PortRole = PortRole.DIAL) -> Dialog[Regis
         told, _ = yield from query(command, port)
         if told is None:
             continue
-        if told.stat in (Stat.HOME, Stat.ROAMING):
+        if told.carries_data:
             best = told
             break
         if best is None or best.stat is not Stat.DENIED:
@@ -101,7 +101,7 @@ def registered(desk: Desk) -> Dialog[Outcome]:
     """Dial here only if this network is allowed and the packet filter stands."""
     while True:
         registration = desk.known.signal.registration
-        if registration is None or registration.stat not in (Stat.HOME, Stat.ROAMING):
+        if registration is None or not registration.carries_data:
             return Next(state=ModemState.SEARCHING, why="the registration was lost")
         if registration.stat is Stat.HOME or desk.config.cellular.roaming is Roaming.ALLOW:
             break

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from failberry.at.parse import Stat
 from failberry.core.actions import ProbeLine, ReadCounters, ReleaseDialPort
 from failberry.core.ask import Dialog
 from failberry.core.causes import Cause, Fault, Remedy
@@ -135,7 +134,7 @@ def _has_family(session: Session, version: int) -> bool:
 
 def _verdict(desk: Desk, evidence: _Evidence, *, carrier_answers: bool) -> Cause | None:
     registration = desk.known.signal.registration
-    if registration is not None and registration.stat not in (Stat.HOME, Stat.ROAMING):
+    if registration is not None and not registration.carries_data:
         if evidence.uncovered_since is None:
             evidence.uncovered_since = desk.now
         if desk.now < evidence.uncovered_since + COVERAGE_PATIENCE:

@@ -80,6 +80,11 @@ class Registration:
     cell: int | None = None
     act: str | None = None
 
+    @property
+    def carries_data(self) -> bool:
+        """Whether this network serves the modem, at home or abroad; the others do not, or no data."""
+        return self.stat in (Stat.HOME, Stat.ROAMING)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
