@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_interface, ip_network
 
 from failberry.tomltext import shown
 
@@ -22,6 +22,8 @@ _USB_PATH = r"[0-9]{1,3}-[0-9]{1,2}(\.[0-9]{1,2}){0,5}"
 _ROOT_HUB = r"usb[0-9]{1,3}"
 _MAC = r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}"
 _PORTS = r"([0-9]{1,5})(?:-([0-9]{1,5}))?"
+_HOST_NAME = r"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9-]{1,63}"
+_PAGE = r"http://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/[!-~]{0,1000}"
 _HTTP_PATH = r"/[A-Za-z0-9._~/-]{1,63}"
 
 SPENDS_A_TRY = r"PIN(?!G)|PUK|CLCK|CPWD|CSIM|UNLOCK|ZNCK"
@@ -39,8 +41,8 @@ _BAUD_RATES = frozenset(
 class Between:
     """A number within limits, both included; ``whole`` refuses a fraction."""
 
-    low: int
-    high: int
+    low: float
+    high: float
     whole: bool = False
 
     def __call__(self, value: float) -> str | None:
@@ -144,6 +146,89 @@ def probe_targets(value: tuple[str, ...]) -> str | None:
             return f"{shown(each)} is not an IP address; write one that answers pings"
         if address.is_multicast or address.is_unspecified or address.is_loopback or address.is_link_local:
             return f"{shown(each)} is never beyond a line; write an address on the Internet"
+    return None
+
+
+def name_servers(value: tuple[str, ...]) -> str | None:
+    """Addresses of name servers; the Pi's own resolver would ask over any line."""
+    if len(value) > 4:
+        return f"has {len(value)} addresses; give at most 4"
+    for each in value:
+        try:
+            address = ip_address(each)
+        except ValueError:
+            return f"{shown(each)} is not an IP address; write the name server's, not its name"
+        if address.is_multicast or address.is_unspecified or address.is_loopback:
+            return f"{shown(each)} is no name server of a line; write the address that its DHCP gives"
+    return None
+
+
+def host_name(value: str) -> str | None:
+    """A name that can be asked for (RFC 1123 section 2.1), with at least two labels."""
+    if len(value) > 253 or not re.fullmatch(_HOST_NAME, value):
+        return f"{shown(value)} is not a host name; write one like example.com"
+    return None
+
+
+def pages(value: tuple[str, ...]) -> str | None:
+    """``http://host[:port]/path``, then perhaps a space and a text; no TLS, for a portal cannot speak it."""
+    if len(value) > 4:
+        return f"has {len(value)} pages; give at most 4"
+    for each in value:
+        address, _, text = each.partition(" ")
+        if not re.fullmatch(_PAGE, address):
+            return f"{shown(each)} is not a plain HTTP address; write it as http://example.com/page text"
+        if not text.isascii() or len(text) > 200:
+            return (
+                f"{shown(each)} asks for a text that is not plain ASCII of at most 200 characters; shorten it"
+            )
+    return None
+
+
+def percentages(value: tuple[str, ...]) -> str | None:
+    """Whole percents, rising."""
+    if any(not re.fullmatch(r"[1-9][0-9]{0,2}", each) for each in value):
+        return f'{shown(", ".join(value))} are not percents; write whole numbers such as "50" and "80"'
+    numbers = [int(each) for each in value]
+    if numbers != sorted(set(numbers)) or len(numbers) > 10:
+        return f"{shown(', '.join(value))} do not rise; write each once, the smallest first"
+    return None
+
+
+def health_address(value: str) -> str | None:
+    """One IPv4 address of a LAN, or empty."""
+    if not value:
+        return None
+    try:
+        address = IPv4Address(value)
+    except ValueError:
+        return f"{shown(value)} is not an IPv4 address; write one of the LAN that nobody uses"
+    if address.is_multicast or address.is_loopback or address.is_unspecified or address.is_link_local:
+        return f"{shown(value)} cannot be on a LAN; write one of the LAN that nobody uses"
+    return None
+
+
+def canary(value: str) -> str | None:
+    """One IPv4 address of the block that is never routed on the Internet (RFC 2544), or empty."""
+    if not value:
+        return None
+    try:
+        address = IPv4Address(value)
+    except ValueError:
+        return f'{shown(value)} is not an IPv4 address; write one of 198.18.0.0/15, or "" for none'
+    if address not in ip_network("198.18.0.0/15"):
+        return f'{shown(value)} may belong to somebody; write one of 198.18.0.0/15, or "" for none'
+    return None
+
+
+def vrrp_address(value: str) -> str | None:
+    """An address of the LAN with its prefix length."""
+    try:
+        address = ip_interface(value)
+    except ValueError:
+        return f"{shown(value)} is not an address with a prefix length; write it as 192.168.1.254/24"
+    if "/" not in value or address.network.prefixlen == address.max_prefixlen or address.version != 4:
+        return f"{shown(value)} does not say how large the LAN is; write it as 192.168.1.254/24"
     return None
 
 

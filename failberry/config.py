@@ -7,13 +7,13 @@ These declarations are the only place where a setting exists.  The file parser, 
 # No postponed annotations here: the parser reads the types themselves, at every start of every program.
 # ruff: noqa: RUF009 -- setting() is dataclasses.field() with a text, made anew for each class.
 
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
-from typing import Any
 
 from failberry import checks
+from failberry.policy import Failover, Probe, Standby, Usage, Vrrp
+from failberry.setting import setting
 
 HEALTH_PORT = 9000
 """TCP port of the health server; Route 53 health checks are pointed at it."""
@@ -23,28 +23,6 @@ MOBILE_INTERFACE = "fbcell0"
 
 Client = IPv4Network | IPv6Network | str
 """One entry of ``firewall.mobile_clients`` once parsed; a ``str`` is a MAC address in lower case."""
-
-
-def setting(
-    doc: str,
-    *,
-    default: Any = MISSING,
-    example: str | None = None,
-    check: Callable[[Any], str | None] | None = None,
-    secret: bool = False,
-) -> Any:
-    """Declare one setting.
-
-    ``doc`` is the comment in the sample and the text in the reference.  Without a ``default`` the
-    setting is required, and has an ``example``: TOML shown where the default says too little.
-    ``check`` answers ``None`` or what is wrong, as "problem; cure".  A ``secret`` is never shown or
-    logged.
-    """
-    return field(
-        default=default,
-        metadata={"doc": doc, "example": example, "check": check, "secret": secret},
-        repr=not secret,
-    )
 
 
 class Mode(StrEnum):
@@ -79,6 +57,13 @@ class CellularType(StrEnum):
     """A router of its own (HiLink, RNDIS, cdc_ether, NCM): a network interface with DHCP."""
 
 
+class Keep(StrEnum):
+    """Whether the mobile line is dialled while it is not needed."""
+
+    WARM = "warm"
+    COLD = "cold"
+
+
 class FirewallBackend(StrEnum):
     """Who writes the kernel's packet filter."""
 
@@ -103,6 +88,13 @@ class Wired:
         "Pi's only Ethernet port, on the same LAN as the main router.",
         example='"eth0"',
         check=checks.interface_name,
+    )
+    dns: tuple[str, ...] = setting(
+        "Name servers of the wired line, asked over it to see whether names can be resolved. Empty: those "
+        "that its DHCP server gave.",
+        default=(),
+        example='["192.0.2.53"]',
+        check=checks.name_servers,
     )
 
 
@@ -156,6 +148,12 @@ class Cellular:
     roaming: Roaming = setting(
         "Whether data may flow over a foreign network: forbid or allow. Roaming can cost a fortune.",
         default=Roaming.FORBID,
+    )
+    standby: Keep = setting(
+        "What the mobile line does while the wired line works: warm (dialled, ready within a second) or cold "
+        "(registered only, and dialled when the wired line fails, which takes some 5 to 30 seconds more; for "
+        "plans that are paid by the day).",
+        default=Keep.WARM,
     )
     dial: str = setting(
         "Dial string. `*99#` nearly always; some modems want `*99***1#`.",
@@ -239,26 +237,6 @@ class Recovery:
         "Whether the Pi may be rebooted as the last resort: only with both lines dead, everything else tried "
         "twice, never in its first hour, and at most three times a day.",
         default=True,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """What is asked over a line to see whether traffic really passes."""
-
-    targets: tuple[str, ...] = setting(
-        "Addresses that answer pings, of different operators. A line is dead only if none of them answers, "
-        "nor the line's own name servers.",
-        default=("1.1.1.1", "8.8.8.8", "9.9.9.9"),
-        check=checks.probe_targets,
-    )
-    cellular_interval: float = setting(
-        "Seconds between two looks at a mobile line on which nothing moves; traffic in both directions makes "
-        "a look needless. One look is one ping, 72 bytes with its answer, so that a line which carries "
-        "nothing else uses 0.6 MB a month at the default; 0 never looks. Without an answer all targets and "
-        "name servers are asked, three times, before the line is called dead.",
-        default=300.0,
-        check=checks.Between(0, 86400),
     )
 
 
@@ -368,6 +346,10 @@ class Config:
     power: Power = Power()
     recovery: Recovery = Recovery()
     probe: Probe = Probe()
+    failover: Failover = Failover()
+    usage: Usage = Usage()
+    standby: Standby = Standby()
+    vrrp: Vrrp | None = None
     ppp: Ppp = Ppp()
     firewall: Firewall = Firewall()
     port_forward: tuple[PortForward, ...] = ()

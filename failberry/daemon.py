@@ -208,6 +208,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         Appliance(config, seed=int.from_bytes(os.urandom(4), "big")),
         queue=queue,
         perform=world.perform,
+        keep=world.keep,
         report=_report,
     )
     house = House(config, places, engine, world=world, store=store, ports=ports, power=deeds.power)

@@ -11,12 +11,22 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from failberry.core.actions import Action, ApplyFilter, ApplyRoutes, Deed, Report, Severity
+from failberry.core.actions import (
+    Action,
+    ApplyProbes,
+    ApplyResolvers,
+    ApplyStandby,
+    Deed,
+    Report,
+    Severity,
+    Standing,
+    Wish,
+)
 from failberry.core.appliance import Appliance
 from failberry.core.events import Event, Started, Tick
 from failberry.core.snapshot import Snapshot
 
-Perform = Callable[[ApplyRoutes | ApplyFilter | Deed], Awaitable[Event]]
+Perform = Callable[[Wish | Deed], Awaitable[Event]]
 """Does one action and returns its event; never raises for a failure of the world."""
 
 
@@ -29,6 +39,7 @@ class Engine:
         *,
         queue: asyncio.Queue[Event],
         perform: Perform,
+        keep: Callable[[Standing], None],
         report: Callable[[Report], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -38,6 +49,7 @@ class Engine:
         self.changed = asyncio.Event()
         """Set after each turn; whoever watches clears it."""
         self._perform = perform
+        self._keep = keep
         self._report = report
         self._clock = clock
         self._queue = queue
@@ -84,10 +96,13 @@ class Engine:
             return Tick()
 
     def _dispatch(self, action: Action, tasks: asyncio.TaskGroup) -> None:
-        if isinstance(action, Report):
-            self._report(action)
-        else:
-            tasks.create_task(self._answer(action), name=type(action).__name__)
+        match action:
+            case Report():
+                self._report(action)
+            case ApplyProbes() | ApplyResolvers() | ApplyStandby():
+                self._keep(action)
+            case _:
+                tasks.create_task(self._answer(action), name=type(action).__name__)
 
-    async def _answer(self, action: ApplyRoutes | ApplyFilter | Deed) -> None:
+    async def _answer(self, action: Wish | Deed) -> None:
         self.post(await self._perform(action))

@@ -61,7 +61,10 @@ class World:
         self._config = config
         self._firewall.choose(config.firewall.backend)
 
-    async def perform(self, action: do.ApplyRoutes | do.ApplyFilter | do.Deed) -> Event:
+    def keep(self, action: do.Standing) -> None:
+        """Take note of what shall stand until further notice."""
+
+    async def perform(self, action: do.Wish | do.Deed) -> Event:
         """Do it."""
         match action:
             case do.ApplyRoutes():
@@ -88,7 +91,12 @@ class World:
             case do.StartSession() | do.StartLease() | do.StopSession():
                 return await self._on_session(action)
             case _:
-                assert_never(action)
+                return await self._on_lines(action)
+
+    async def _on_lines(
+        self, action: do.DropFlows | do.WeighFlows | do.TracePath | do.ProvePinning | do.StoreUsage
+    ) -> Event:
+        raise NotImplementedError(action)
 
     async def _locate(self, deed: int) -> ModemLocated:
         located = await asyncio.to_thread(_look_for_modem, deed, self._config)

@@ -1,8 +1,8 @@
-"""One errand to the USB hubs: a JSON request on standard input, its answer on standard output.
+"""Errands to the USB hubs: JSON requests on standard input, one a line, answered so on standard output.
 
 The only importer of pyusb.  A script of its own, which :mod:`.usberrands` runs as a child with a deadline,
 because the kernel answers when the drivers have let go of a device, which may be never; nothing of the daemon
-is imported.  A request names its ``errand`` and the ``deadline`` in seconds, and
+is imported.  It ends with its input.  A request names its ``errand`` and the ``deadline`` in seconds, and
 
 * ``switch``: ``on``, and the port: ``disable`` and ``authorized`` (paths in sysfs), ``bus`` and ``address``
   of its hub, ``port``.  Answer: ``on`` (as the hub says afterwards), ``way``.
@@ -23,7 +23,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -204,12 +204,14 @@ def words(error: OSError | ValueError) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
-def main() -> None:
-    """Do one errand."""
-    request = json.load(sys.stdin)
-    # Should the daemon be gone before it can end us.
-    signal.setitimer(signal.ITIMER_REAL, request["deadline"])
-    json.dump(serve(request), sys.stdout)
+def main(serve: Callable[[Any], Answer] = serve) -> None:
+    """Do one errand after the other."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        # Should the daemon be gone before it can end us.
+        signal.setitimer(signal.ITIMER_REAL, request["deadline"])
+        print(json.dumps(serve(request)), flush=True)
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,12 @@ from enum import StrEnum
 from typing import Any
 
 from failberry.at.commands import Command
-from failberry.core.facts import Address, ModemHardware, PortRole, Stray
+from failberry.core.facts import Address, ModemHardware, PortRole, Stray, UsageRecord
 from failberry.core.filter import FilterIntent
 from failberry.core.intent import RouteIntent
 from failberry.core.pin import PinRecord
+from failberry.core.probing import ProbePlan
+from failberry.core.snapshot import UplinkName
 from failberry.core.steps import Step
 
 # --- intents -------------------------------------------------------------------------------------
@@ -32,6 +34,27 @@ class ApplyFilter:
     """Make the packet filter of ours exactly this."""
 
     intent: FilterIntent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyProbes:
+    """Ask over these lines by these plans, and over no other; what comes of it is told by events."""
+
+    plans: tuple[ProbePlan, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyResolvers:
+    """Have the names of the house's clients resolved by these servers, in dual-wan-router mode."""
+
+    servers: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyStandby:
+    """Tell the main router whether the mobile line is proven (health address, VRRP)."""
+
+    proven: bool
 
 
 # --- deeds ---------------------------------------------------------------------------------------
@@ -205,6 +228,61 @@ class ProbeLine:
     """Seconds for all of them, which are asked at once."""
 
 
+class Flows(StrEnum):
+    """Which connections."""
+
+    UNANSWERED = "unanswered"
+    """Those that have not been answered yet: nothing is lost with them, and their next try begins anew."""
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropFlows:
+    """Have the kernel forget the connections that a line carries, so that they begin anew over another."""
+
+    deed: int = 0
+    line: UplinkName
+    flows: Flows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeighFlows:
+    """Count what has come back on the open connections that a line carries."""
+
+    deed: int = 0
+    line: UplinkName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracePath:
+    """Find out who answers on the way to a target (time exceeded, RFC 792), up to so many hops."""
+
+    deed: int = 0
+    line: UplinkName
+    interface: str
+    target: Address
+    hops: int = 6
+    timeout: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvePinning:
+    """Ask the kernel whether what is meant for this line leaves by it, and whether answers may come in."""
+
+    deed: int = 0
+    line: UplinkName
+    interface: str
+    target: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreUsage:
+    """Write the data used to the disk."""
+
+    deed: int = 0
+    record: UsageRecord
+
+
 # --- words ---------------------------------------------------------------------------------------
 
 
@@ -249,6 +327,16 @@ Deed = (
     | Reboot
     | ReadCounters
     | ProbeLine
+    | DropFlows
+    | WeighFlows
+    | TracePath
+    | ProvePinning
+    | StoreUsage
 )
 
-Action = ApplyRoutes | ApplyFilter | Deed | Report
+Wish = ApplyRoutes | ApplyFilter
+"""Intents that are answered: the kernel is read back."""
+Standing = ApplyProbes | ApplyResolvers | ApplyStandby
+"""Intents that are taken note of, and kept by their adapter until the next."""
+
+Action = Wish | Standing | Deed | Report

@@ -36,7 +36,7 @@ from failberry.core.unlock import sim_outcome
 RESCAN = 10.0
 """Seconds between two looks at the bus while no modem is there; a plug event ends the wait."""
 SETTLE = 1.0
-"""Seconds after a plug event before looking: the ports of one stick appear one after the other."""
+"""Seconds after a plug event before believing: the ports of one stick appear one after the other."""
 RETURN_PATIENCE = 20.0
 """Seconds that a modem may be off the bus before it is missed: it may be starting anew by itself."""
 ENUMERATION = 60.0
@@ -124,8 +124,12 @@ def _await_modem(desk: Desk, patience: float) -> Dialog[ModemHardware | Failed]:
     """Look at the bus until the modem is there, or until its absence is a fault that has a remedy."""
     began = since = desk.now
     sighting: Sighting | None = None
+    before, changed = desk.known.hardware, False
     while True:
         located = yield from _find(desk)
+        if changed and not _whole(located.hardware, before):
+            yield Wait(seconds=SETTLE)
+            located = yield from _find(desk)
         if located.hardware is not None:
             desk.retry_at = None
             return located.hardware
@@ -141,8 +145,19 @@ def _await_modem(desk: Desk, patience: float) -> Dialog[ModemHardware | Failed]:
         rest = RESCAN if cause is None else min(RESCAN, since + cause[0] - desk.now)
         desk.next_step = "look at the USB bus again"
         desk.retry_at = desk.now + rest
-        if (yield Wait(seconds=rest, until=(UsbChanged,))) is not None:
-            yield Wait(seconds=SETTLE)
+        changed = (yield Wait(seconds=rest, until=(UsbChanged,))) is not None
+
+
+def _whole(found: ModemHardware | None, before: ModemHardware | None) -> bool:
+    """Whether this is the modem that was there before, with both of its ports: nothing more need appear."""
+    if found is None or before is None or found.status_interface is None:
+        return False
+    return _identity(found) == _identity(before)
+
+
+def _identity(hardware: ModemHardware) -> tuple[object, ...]:
+    ports = (hardware.dial_interface, hardware.status_interface)
+    return hardware.usb_path, hardware.vendor_id, hardware.product_id, ports
 
 
 def _absence(desk: Desk, located: ModemLocated, patience: float) -> tuple[float, Cause] | None:

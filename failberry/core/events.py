@@ -7,12 +7,25 @@ and each deed is answered by exactly one event.  Nothing else enters the core.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from failberry.at.codec import FinalResult
 from failberry.config import Config
-from failberry.core.facts import ModemHardware, NetworkFacts, PortRole, Session, Sighting, Stray, Supply
+from failberry.core.facts import (
+    Address,
+    ModemHardware,
+    NetworkFacts,
+    PortRole,
+    Session,
+    Sighting,
+    Stray,
+    Supply,
+    UsageRecord,
+)
 from failberry.core.pin import PinRecord
 from failberry.core.power import PowerOutcome
+from failberry.core.probing import Kind
+from failberry.core.snapshot import UplinkName
 from failberry.core.steps import Rung, Step
 
 # --- by themselves -------------------------------------------------------------------------------
@@ -87,6 +100,9 @@ class SessionEnded:
     """The device node no longer existed at the end."""
     evidence: str
     """The last telling line of pppd's log."""
+    received: int | None = None
+    """Bytes of the whole session, where its worker told them at the end."""
+    sent: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +150,81 @@ class SupplyObserved:
     """The power supply was looked at, and something about it has changed."""
 
     supply: Supply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeAnswered:
+    """Somebody answered over a line; the answer may be late."""
+
+    line: UplinkName
+    kind: Kind
+    peer: Address
+    """Who answered; of a page, the server that was asked."""
+    sent: float
+    """The instant the question was sent, on the engine's clock."""
+    rtt: float
+    """Seconds from then to the answer."""
+    canary: bool = False
+    """It was the canary: the router sends its traffic to this Pi."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeMissed:
+    """A question was not answered in time, or was answered wrongly; an answer to it may still come."""
+
+    line: UplinkName
+    kind: Kind
+    peer: Address | None
+    """Whom it was sent to; ``None``: a page whose name could not be resolved."""
+    sent: float
+    problem: str = ""
+    """What came instead: a redirect (with its target), a wrong page, an error of the resolver, nothing could
+    be sent; empty: silence."""
+    portal: bool = False
+    """Somebody else spoke for the page: a redirect, or another text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolversObserved:
+    """The name servers of the wired line, as its DHCP client noted them; told when they change."""
+
+    servers: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayObserved:
+    """The date, by the wall clock; told at the start, at midnight, and when the clock was set."""
+
+    day: date
+    """In local time, for billing cycles."""
+    trusted: bool
+    """Whether the clock can be believed: it was synchronised, or is not before this software was built."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRemembered:
+    """What the disk remembers of the data used; told once, after ``Started``."""
+
+    record: UsageRecord | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageCorrected:
+    """The owner said how much of the plan is used, as the carrier counts it."""
+
+    used: int
+    """Bytes in the present cycle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineForced:
+    """The owner chose a line, for a while or until further notice."""
+
+    line: UplinkName | None
+    """``None``: choose by yourself again."""
+    seconds: float | None = None
+    """``None``: until further notice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +342,53 @@ class LineProbed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlowsDropped:
+    """Answer to ``DropFlows``: how many connections were forgotten."""
+
+    deed: int
+    count: int
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowsWeighed:
+    """Answer to ``WeighFlows``."""
+
+    deed: int
+    packets_in: int | None
+    """Packets that ever came back on the line's open connections from outside; ``None``: not counted here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathTraced:
+    """Answer to ``TracePath``."""
+
+    deed: int
+    hops: tuple[Address | None, ...] = ()
+    """Who answered from hop 1, 2, ...; ``None``: nobody."""
+    reached: bool = False
+    """Whether the target itself answered."""
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinningProved:
+    """Answer to ``ProvePinning``."""
+
+    deed: int
+    problem: str = ""
+    """Why questions meant for this line may leave by another, or their answers be dropped; with the cure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageStored:
+    """Answer to ``StoreUsage``: it is on the disk, or it is not."""
+
+    deed: int
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStopped:
     """Answer to ``StopSession``; :class:`SessionEnded` came before it if one was running."""
 
@@ -270,6 +408,11 @@ Answer = (
     | RebootAnswered
     | CountersRead
     | LineProbed
+    | FlowsDropped
+    | FlowsWeighed
+    | PathTraced
+    | PinningProved
+    | UsageStored
 )
 
 Event = (
@@ -289,4 +432,11 @@ Event = (
     | StepRequested
     | SupplyObserved
     | PinForgotten
+    | ProbeAnswered
+    | ProbeMissed
+    | ResolversObserved
+    | DayObserved
+    | UsageRemembered
+    | UsageCorrected
+    | LineForced
 )

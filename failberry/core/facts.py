@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 
@@ -76,6 +77,25 @@ class Supply:
     """At some time since boot."""
     over_current: int = 0
     """Over-current events that the hubs counted since boot (``over_current_count``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRecord:
+    """What of the mobile plan was used, as it is on the disk."""
+
+    used: int
+    """Bytes in the cycle that ``day`` is in, both directions."""
+    day: date | None = None
+    """The last trusted day on which it was counted; ``None``: none yet."""
+    interface: str = ""
+    """The counters that were seen last, so that what was carried while nobody looked is counted once …"""
+    index: int = 0
+    received: int = 0
+    sent: int = 0
+    boot: str = ""
+    """… which holds only within one boot (``/proc/sys/kernel/random/boot_id``)."""
+    warned: int = 0
+    """The highest percentage that was warned of in this cycle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,8 @@ class LineState(StrEnum):
     """Verdict on a line."""
 
     UP = "up"
+    SUSPECT = "suspect"
+    """It has just stopped answering: new connections take the other line, open ones wait."""
     DOWN = "down"
 
 
@@ -69,6 +71,61 @@ class LineView:
     dns: tuple[str, ...]
     reachability: Reachability
     reachability_text: str
+    where: str = ""
+    """Where it breaks, as far as the hops tell; empty: nowhere, or not known."""
+    degraded: str = ""
+    """What is wrong with a line that works: loss, latency, targets that are not reached."""
+    state6: LineState | None = None
+    """The same for IPv6 alone; ``None``: the line has none."""
+    reason6: str = ""
+    loss: float | None = None
+    """Percent of the pings of the last minute; ``None``: not pinged."""
+    rtt: float | None = None
+    """Milliseconds, on average over the last minute."""
+    proven_age: float | None = None
+    """Seconds since somebody out there answered over it; ``None``: never."""
+    next: str = ""
+    """What would change the verdict, in words."""
+    next_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageView:
+    """What of the mobile plan is used."""
+
+    used: int = 0
+    """Bytes in this cycle, both directions."""
+    cap: int | None = None
+    """Bytes; ``None``: no cap."""
+    percent: float | None = None
+    cycle_began: str | None = None
+    """Date (ISO 8601); ``None``: no clock could be believed yet."""
+    days_left: int | None = None
+    state: str = "ok"
+    """``ok``, ``warned``, ``capped``, or ``lifted``: capped, and the line is used as the last resort."""
+    standby_used: int = 0
+    """Bytes since the daemon started that were carried while the wired line was in use."""
+    probes_used: int = 0
+    """… of which our own questions, by their known sizes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForcedView:
+    """The owner's choice of the line."""
+
+    line: UplinkName
+    left: float | None
+    """Seconds; ``None``: until further notice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterView:
+    """The main router, in standby-gateway mode."""
+
+    uses_us: bool | None
+    """Whether it sends its traffic to this Pi, as the canary tells; ``None``: not known."""
+    standby_offered: bool
+    """Whether it is told that the mobile line can be used (health address, VRRP)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +262,14 @@ class Snapshot:
     """The line that carries new flows; ``None``: no line works."""
     active_for: float
     active_reason: str
+    active6: UplinkName | None = None
+    """The same for IPv6; ``None``: it is refused, so that clients take IPv4 at once."""
+    next: str = ""
+    """Which change of lines comes next, and what it waits for."""
+    next_in: float | None = None
+    forced: ForcedView | None = None
+    router: RouterView | None = None
+    usage: UsageView = UsageView()
     wired: LineView
     cellular: LineView
     modem: ModemView

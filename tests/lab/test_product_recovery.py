@@ -33,7 +33,7 @@ off_time = {OFF_TIME:.0f}
 [modem]
 poll_interval = 5
 [probe]
-cellular_interval = 20
+cellular_budget = 20
 [ppp]
 echo_interval = 3
 echo_failures = 2

@@ -37,7 +37,7 @@ QUIET = replace(
     BASE,
     # Rarer than an owner may say: signal, and looks at a line that is well, would be most of the events.
     modem=replace(BASE.modem, poll_interval=DAY),
-    probe=replace(BASE.probe, cellular_interval=10 * HOUR),
+    probe=replace(BASE.probe, cellular_budget=0.01),
     cellular=replace(BASE.cellular, pin="4321", registration_timeout=60.0),
 )
 SPECS = {spec.rung: spec for spec in LADDER}

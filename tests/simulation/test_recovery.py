@@ -391,7 +391,7 @@ def test_bytes_that_go_out_only_lead_to_a_look_at_once() -> None:
 
 
 def test_a_look_that_is_switched_off_asks_nothing() -> None:
-    world = connected(config=replace(QUIET, probe=replace(BASE.probe, cellular_interval=0.0)))
+    world = connected(config=replace(QUIET, probe=replace(BASE.probe, cellular_budget=0.0)))
     world.run(DAY)
     assert probes(world) == 0
     assert world.state is ModemState.CONNECTED
