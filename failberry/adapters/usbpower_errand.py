@@ -210,7 +210,8 @@ def main(serve: Callable[[Any], Answer] = serve) -> None:
         request = json.loads(line)
         # Should the daemon be gone before it can end us.
         signal.setitimer(signal.ITIMER_REAL, request["deadline"])
-        print(json.dumps(serve(request)), flush=True)
+        sys.stdout.write(json.dumps(serve(request)) + "\n")
+        sys.stdout.flush()
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 

@@ -38,6 +38,8 @@ class Bus:
         self.dark = root.parent / "dark"
         self.moods = root.parent / "kernel.json"
         self.orders = root.parent / "orders"
+        self.children = root.parent / "children"
+        """Process ids of the children that were started, one a line."""
         for folder in (root, self.dark):
             folder.mkdir(parents=True, exist_ok=True)
         if not self.moods.exists():
@@ -222,13 +224,18 @@ def serve(bus: Bus, request: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     bus = Bus(Path(os.environ.get("BUS") or Path(sys.argv[0]).parent / "devices"))
-    request = json.load(sys.stdin)
-    if bus.mood("stuck") == request.get("on"):
-        time.sleep(60)
-    if bus.mood("kills") == request.get("on"):
-        # As if the daemon were killed while its order is being carried out.
-        os.kill(os.getppid(), signal.SIGKILL)
-    json.dump(serve(bus, request), sys.stdout)
+    with bus.children.open("a") as log:
+        log.write(f"{os.getpid()}\n")
+
+    def obey(request: dict[str, Any]) -> dict[str, Any]:
+        if bus.mood("stuck") == request.get("on"):
+            time.sleep(60)
+        if bus.mood("kills") == request.get("on"):
+            # As if the daemon were killed while its order is being carried out.
+            os.kill(os.getppid(), signal.SIGKILL)
+        return serve(bus, request)
+
+    errand.main(obey)
 
 
 if __name__ == "__main__":
