@@ -257,8 +257,12 @@ def test_a_session_that_carries_nothing(house: House) -> None:
 
 
 @pytest.mark.soak
-def test_a_carrier_that_refuses_touches_no_hardware(house: House) -> None:
-    refusal = house.dice.choice(("registration=denied", "registration=searching", "dial_result=NO CARRIER"))
+@pytest.mark.parametrize(
+    "refusal",
+    ["registration=denied", "registration=searching", "dial_result=NO CARRIER"],
+    ids=["denied", "searching", "no_carrier"],
+)
+def test_a_carrier_that_refuses_touches_no_hardware(house: House, refusal: str) -> None:
     house.strike(refusal)
     house.lose_session()
     house.pass_time(REFUSAL)
