@@ -307,7 +307,7 @@ async def _tell(engine: Engine, service: Service) -> None:
         engine.changed.clear()
         service.changed()
         appliance = engine.appliance
-        line = f"active: {appliance.choice.active or 'no line'}; modem {appliance.modem.state}"
+        line = f"active: {appliance.failover.active or 'no line'}; modem {appliance.modem.state}"
         if line != told:
             systemd.notify(f"STATUS={line}")
             told = line

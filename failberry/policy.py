@@ -65,10 +65,7 @@ class Probe:
         "Pages that are fetched over the wired line by plain HTTP, each as an address and, after a space, a "
         "text that must be in its answer; without a text the answer must be empty (status 204). Another "
         "answer, or a redirect, means that a portal or a filter speaks for the Internet. Empty: none.",
-        default=(
-            "http://connectivitycheck.gstatic.com/generate_204",
-            "http://detectportal.firefox.com/success.txt success",
-        ),
+        default=("http://cp.cloudflare.com/generate_204", "http://www.gstatic.com/generate_204"),
         check=checks.pages,
     )
     page_interval: float = setting(

@@ -1,28 +1,51 @@
 """The whole appliance: one event and the time go in, actions come out.
 
-It composes the modem machine, the choice of the line, and the two intents.  Every event takes the
-same path: the machines see it, then the wishes are derived anew from what is now known, then
-whatever is due is emitted.
+It composes the modem machine, the verdict on the wired line, the choice of the line, and the intents.  Every
+event takes the same path: the machines see it, then the lines are weighed, then the wishes are derived anew
+from what is now known, then whatever is due is emitted.
 """
 
 from __future__ import annotations
 
 import random
+from ipaddress import ip_address
 
 from failberry import __version__
-from failberry.config import Config
-from failberry.core import failover
-from failberry.core.actions import Action, ApplyFilter, ApplyRoutes, Report, Severity
+from failberry.config import Config, Mode
+from failberry.core.actions import (
+    Action,
+    ApplyFilter,
+    ApplyProbes,
+    ApplyResolvers,
+    ApplyRoutes,
+    ApplyStandby,
+    ProvePinning,
+    Report,
+    Severity,
+)
 from failberry.core.dialogue import DeedNumbers
-from failberry.core.events import ConfigChanged, Event, FilterApplied, NetworkObserved, RoutesApplied, Started
-from failberry.core.facts import NetworkFacts, Session
+from failberry.core.events import (
+    ConfigChanged,
+    Event,
+    FilterApplied,
+    FlowsDropped,
+    LineForced,
+    NetworkObserved,
+    PinningProved,
+    RoutesApplied,
+    Started,
+)
+from failberry.core.facts import Address, NetworkFacts
+from failberry.core.failover import Failover, Mobile
 from failberry.core.filter import FilterIntent
 from failberry.core.filter_rules import filter_intent
 from failberry.core.intent import RouteIntent
+from failberry.core.lines import Verdict, WiredLine
+from failberry.core.links import Link, cellular_link, speaks_ipv6
 from failberry.core.modem import Modem
 from failberry.core.reconcile import Reconciler
 from failberry.core.routing import route_intent
-from failberry.core.snapshot import Snapshot
+from failberry.core.snapshot import LineState, Snapshot, UplinkName
 from failberry.core.view import ApplianceView, snapshot
 
 
@@ -31,7 +54,10 @@ class Appliance:
 
     def __init__(self, config: Config, *, seed: int) -> None:
         self.config = config
-        self.modem = Modem(config, numbers=DeedNumbers(), rng=random.Random(seed))  # noqa: S311  (jitter)
+        self.numbers = DeedNumbers()
+        self.modem = Modem(config, numbers=self.numbers, rng=random.Random(seed))  # noqa: S311  (jitter)
+        self.wired = WiredLine(config)
+        self.failover = Failover(config, self.numbers)
         self.facts = NetworkFacts()
         self.observed = False
         """Whether the kernel's network has been seen at all."""
@@ -39,41 +65,38 @@ class Appliance:
         self.filter: Reconciler[FilterIntent] = Reconciler()
         self.backend: str | None = None
         self.refused: tuple[str, ...] = ()
-        nothing = failover.Line(usable=False, reason="not looked at yet")
-        self.wired, self.cellular = nothing, nothing
-        self.wired_since = self.cellular_since = self.active_since = self.started_at = 0.0
-        self.choice = failover.Choice(active=None, reason="just started")
+        self.mobile = Mobile(link=Link(usable=False, reason="not looked at yet"), proven=None)
+        self.mobile_since = self.started_at = 0.0
+        self.pinning = ""
+        """Why probes may leave by another line than they are meant for."""
+        self._pinning_asked: int | None = None
+        self._standing: dict[type, ApplyProbes | ApplyResolvers | ApplyStandby] = {}
+        """What was told last to those who keep it."""
         self._grounds: tuple[object, ...] = ()
         """What the wishes were last derived from; most events change none of it."""
+        self._now = 0.0
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """Take one event; return what shall be done."""
-        actions: list[Action] = []
-        match event:
-            case Started():
-                self.started_at = self.wired_since = self.cellular_since = self.active_since = now
-            case ConfigChanged():
-                self.config = event.config
-                actions += self.modem.reconfigure(event.config, now)
-            case NetworkObserved():
-                self.facts = event.facts
-                self.observed = True
-                if self.routes.intent is not None and not self.routes.intent.matches(event.facts.ours):
-                    self.routes.drifted(now)
-            case RoutesApplied():
-                actions += self._applied("routes", self.routes, event.problem, now)
-            case FilterApplied():
-                actions += self._filter_applied(event, now)
-            case _:
-                pass
+        self._now = now
+        actions = self._note(event, now)
+        self.wired.handle(event, now)
+        if isinstance(event, NetworkObserved):
+            self.wired.observe(event.facts, now)
         actions += self.modem.handle(event, now)
         if self.observed:
-            actions += self._derive(now)
+            actions += self._weigh(now) + self._derive(now) + self._stand(now) + self._due(now)
         return actions
 
     def next_deadline(self) -> float | None:
         """When :meth:`handle` wants a ``Tick`` if nothing happens before."""
-        candidates = (self.modem.deadline, self.routes.deadline, self.filter.deadline)
+        candidates = (
+            self.modem.deadline,
+            self.routes.deadline,
+            self.filter.deadline,
+            self.wired.deadline(self._now),
+            self.failover.deadline(self._now),
+        )
         return min((each for each in candidates if each is not None), default=None)
 
     def snapshot(self, now: float) -> Snapshot:
@@ -85,43 +108,128 @@ class Appliance:
                 facts=self.facts,
                 modem=self.modem,
                 wired=self.wired,
-                wired_for=now - self.wired_since,
-                cellular=self.cellular,
-                cellular_for=now - self.cellular_since,
-                choice=self.choice,
-                active_for=now - self.active_since,
+                failover=self.failover,
+                mobile=self.mobile,
+                mobile_for=now - self.mobile_since,
                 running_for=now - self.started_at,
                 routes=self.routes,
                 filter=self.filter,
                 backend=self.backend,
                 refused=self.refused,
+                pinning=self.pinning,
             ),
             now,
         )
 
+    # --- what happens ------------------------------------------------------------------------
+
+    def _note(self, event: Event, now: float) -> list[Action]:
+        match event:
+            case Started():
+                self.started_at = self.mobile_since = self.failover.since = now
+            case ConfigChanged():
+                self.config = self.failover.config = event.config
+                return self.modem.reconfigure(event.config, now)
+            case NetworkObserved():
+                self.facts = event.facts
+                self.observed = True
+                if self.routes.intent is not None and not self.routes.intent.matches(event.facts.ours):
+                    self.routes.drifted(now)
+            case RoutesApplied():
+                return self._applied("routes", self.routes, event.problem, now)
+            case FilterApplied():
+                return self._filter_applied(event, now)
+            case LineForced():
+                return self.failover.force(event.line, event.seconds, now)
+            case FlowsDropped():
+                return _dropped(event)
+            case PinningProved():
+                return self._pinned(event)
+            case _:
+                pass
+        return []
+
+    # --- lines -------------------------------------------------------------------------------
+
+    def _weigh(self, now: float) -> list[Action]:
+        session = self.modem.known.session
+        before = self.wired.verdict
+        self.wired.weigh(now)
+        wired = self.wired.verdict
+        link = cellular_link(session, self.facts, otherwise=self._no_session())
+        if link.usable != self.mobile.link.usable:
+            self.mobile_since = now
+        self.mobile = Mobile(
+            link=link,
+            proven=self.modem.known.proof if session is not None else None,
+            ipv6=speaks_ipv6(session, self.facts),
+        )
+        actions = _told(before, wired, confirm=self.config.failover.confirm)
+        actions += self.modem.other_line(works=wired.state is not LineState.DOWN, now=now)
+        actions += self.failover.weigh(
+            wired=wired,
+            wired6=self.wired.verdict6,
+            mobile=self.mobile,
+            settled=self.routes.settled,
+            now=now,
+        )
+        return actions
+
     # --- wishes ------------------------------------------------------------------------------
 
     def _derive(self, now: float) -> list[Action]:
-        session = self.modem.known.session
-        grounds = (self.config, self.facts, session, self._no_session())
+        session = self.modem.known.session if self.mobile.link.usable else None
+        active, active6 = self.failover.active, self.failover.active6
+        grounds = (self.config, self.facts, session, active, active6)
         if grounds != self._grounds:
             self._grounds = grounds
-            return self._weigh(session, now) + self._due(now)
-        return self._due(now)
+            self.routes.want(
+                route_intent(self.config, self.facts, session, active=active, active6=active6), now
+            )
+            self.filter.want(filter_intent(self.config, self.facts), now)
+        return []
 
-    def _weigh(self, session: Session | None, now: float) -> list[Action]:
-        wired = failover.wired_line(self.config, self.facts)
-        cellular = failover.cellular_line(session, self.facts, otherwise=self._no_session())
-        if wired.usable != self.wired.usable:
-            self.wired_since = now
-        if cellular.usable != self.cellular.usable:
-            self.cellular_since = now
-        self.wired, self.cellular = wired, cellular
-        actions = self.modem.other_line(works=wired.usable, now=now) + self._choose(now)
-        usable = session if cellular.usable else None
-        self.routes.want(route_intent(self.config, self.facts, usable, self.choice.active), now)
-        self.filter.want(filter_intent(self.config, self.facts), now)
+    def _stand(self, now: float) -> list[Action]:
+        """Tell those who keep something what to keep, where it has changed."""
+        plan = self.wired.plan()
+        wishes: list[ApplyProbes | ApplyResolvers | ApplyStandby] = [
+            ApplyProbes(plans=() if plan is None else (plan,))
+        ]
+        if self.config.mode is Mode.DUAL_WAN_ROUTER:
+            if servers := self._name_servers():
+                wishes.append(ApplyResolvers(servers=servers))
+        else:
+            wishes.append(ApplyStandby(proven=self.standby_proven))
+        actions: list[Action] = []
+        for wish in wishes:
+            if self._standing.get(type(wish)) != wish:
+                self._standing[type(wish)] = wish
+                actions.append(wish)
+        actions += self.wired.walk(now, self.numbers)
+        if plan is not None and self._pinning_asked is None and plan.targets and self.routes.settled:
+            self._pinning_asked = self.numbers.next()
+            actions.append(
+                ProvePinning(
+                    deed=self._pinning_asked,
+                    line=plan.line,
+                    interface=plan.interface,
+                    target=plan.targets[0],
+                )
+            )
         return actions
+
+    @property
+    def standby_proven(self) -> bool:
+        """Whether something has come back over the mobile line, in this session."""
+        return self.mobile.link.usable and self.mobile.proven is not None
+
+    def _name_servers(self) -> tuple[Address, ...]:
+        """Who resolves the names of the house: the servers of the line that carries it."""
+        session = self.modem.known.session
+        targets = tuple(each for each in map(ip_address, self.config.probe.targets) if each.version == 4)
+        if self.failover.active is UplinkName.CELLULAR and session is not None:
+            return session.dns or targets
+        return targets if self.wired.own_names_dead else self.wired.servers
 
     def _due(self, now: float) -> list[Action]:
         actions: list[Action] = []
@@ -138,19 +246,19 @@ class Appliance:
             return modem.known.missing
         return modem.known.blocked or f"modem {modem.state}: {modem.reason}"
 
-    def _choose(self, now: float) -> list[Action]:
-        choice = failover.choose(self.config, wired=self.wired, cellular=self.cellular)
-        before, self.choice = self.choice, choice
-        if choice.active == before.active:
+    # --- answers -----------------------------------------------------------------------------
+
+    def _pinned(self, event: PinningProved) -> list[Action]:
+        if event.deed != self._pinning_asked or event.problem == self.pinning:
             return []
-        self.active_since = now
+        self.pinning = event.problem
         return [
             Report(
-                subject="failover",
-                what=f"{before.active or 'no line'} -> {choice.active or 'no line'}",
-                why=choice.reason,
-                next="new flows use it" if choice.active else "wait for a line",
-                severity=Severity.NOTICE if choice.active else Severity.ERROR,
+                subject="probing",
+                what="questions may go astray",
+                why=event.problem,
+                next="go on asking; the verdict on the wired line may be wrong",
+                severity=Severity.WARNING,
             )
         ]
 
@@ -189,3 +297,32 @@ class Appliance:
                 severity=Severity.ERROR,
             )
         ]
+
+
+def _told(before: Verdict, after: Verdict, *, confirm: float) -> list[Action]:
+    """One line for each change of the verdict on the wired line: what, why, where, and what comes next."""
+    if before.state is after.state and before.degraded == after.degraded:
+        return []
+    what = f"{before.state} -> {after.state}"
+    why, severity, follows = after.reason, Severity.INFO, ""
+    if before.state is after.state:
+        what = "degraded" if after.degraded else "well again"
+        why = after.degraded or after.reason
+        severity = Severity.WARNING if after.degraded else Severity.NOTICE
+    elif after.state is LineState.SUSPECT:
+        severity, follows = Severity.NOTICE, f"called dead after {confirm:.0f} s of silence"
+    elif after.state is LineState.DOWN:
+        severity, follows = Severity.WARNING, "go on asking"
+    where = f"; it breaks {after.where}" if after.where else ""
+    return [Report(subject="wired", what=what, why=f"{why}{where}", next=follows, severity=severity)]
+
+
+def _dropped(event: FlowsDropped) -> list[Action]:
+    if event.problem is not None:
+        what, why, severity = "connections not moved", event.problem, Severity.WARNING
+    elif event.count:
+        what, severity = f"{event.count} connections moved", Severity.INFO
+        why = "the kernel forgot them, so that they begin anew over the active line"
+    else:
+        return []
+    return [Report(subject="failover", what=what, why=why, severity=severity)]

@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any
 
-from failberry.config import MOBILE_INTERFACE, Config
-from failberry.core import failover, lease
-from failberry.core.causes import Fault
+from failberry.config import MOBILE_INTERFACE, Config, Mode
 from failberry.core.facts import Address, NetworkFacts
+from failberry.core.failover import ROLES
 from failberry.core.modem_state import ModemState
+from failberry.core.notices import advice, notices
 from failberry.core.recovery import HOUR
 from failberry.core.snapshot import (
+    ForcedView,
     KernelView,
     LineState,
     LineView,
     ModemView,
-    Notice,
     Reachability,
     RecoveryView,
+    RouterView,
     SignalView,
     Snapshot,
     StepView,
@@ -28,9 +29,10 @@ from failberry.core.snapshot import (
     UplinkName,
 )
 from failberry.core.steps import Rung
-from failberry.core.supply import ADVICE as SUPPLY_ADVICE
 
 if TYPE_CHECKING:
+    from failberry.core.failover import Failover, Mobile
+    from failberry.core.lines import WiredLine
     from failberry.core.modem import Modem
     from failberry.core.reconcile import Reconciler
 
@@ -50,29 +52,35 @@ class ApplianceView:
     config: Config
     facts: NetworkFacts
     modem: Modem
-    wired: failover.Line
-    wired_for: float
-    cellular: failover.Line
-    cellular_for: float
-    choice: failover.Choice
-    active_for: float
+    wired: WiredLine
+    failover: Failover
+    mobile: Mobile
+    mobile_for: float
     running_for: float
     routes: Reconciler[Any]
     filter: Reconciler[Any]
     backend: str | None
     refused: tuple[str, ...]
+    pinning: str
 
 
 def snapshot(view: ApplianceView, now: float) -> Snapshot:
     """Compose the document."""
-    wired, cellular = _wired(view), _cellular(view)
+    wired, cellular = _wired(view, now), _cellular(view, now)
+    chosen = view.failover
+    follows, follows_in = chosen.next(view.wired.verdict, now)
     return Snapshot(
         failberry=view.version,
         mode=view.config.mode,
         running_for=view.running_for,
-        active=view.choice.active,
-        active_for=view.active_for,
-        active_reason=view.choice.reason,
+        active=chosen.active,
+        active_for=now - chosen.since,
+        active_reason=chosen.reason,
+        active6=chosen.active6,
+        next=follows,
+        next_in=follows_in,
+        forced=_forced(chosen, now),
+        router=_router(view, now),
         wired=wired,
         cellular=cellular,
         modem=_modem(view.modem, now),
@@ -82,8 +90,22 @@ def snapshot(view: ApplianceView, now: float) -> Snapshot:
         firewall=KernelView(
             state=view.filter.state, problem=view.filter.problem, backend=view.backend, refused=view.refused
         ),
-        warnings=tuple(_notices(view, wired, cellular)),
+        warnings=tuple(notices(view, wired, cellular, now)),
     )
+
+
+def _forced(chosen: Failover, now: float) -> ForcedView | None:
+    if chosen.forced is None:
+        return None
+    until = chosen.forced_until
+    return ForcedView(line=chosen.forced, left=None if until is None else max(0.0, until - now))
+
+
+def _router(view: ApplianceView, now: float) -> RouterView | None:
+    if view.config.mode is not Mode.STANDBY_GATEWAY:
+        return None
+    proven = view.mobile.link.usable and view.mobile.proven is not None
+    return RouterView(uses_us=view.wired.router_uses_us(now), standby_offered=proven)
 
 
 def reachability(addresses: Iterable[Address]) -> Reachability:
@@ -107,7 +129,7 @@ def reachability(addresses: Iterable[Address]) -> Reachability:
     return best
 
 
-def _wired(view: ApplianceView) -> LineView:
+def _wired(view: ApplianceView, now: float) -> LineView:
     name = view.config.wired.interface
     interface = view.facts.interface(name)
     addresses = interface.addresses if interface is not None else ()
@@ -119,21 +141,34 @@ def _wired(view: ApplianceView) -> LineView:
         Reachability.PRIVATE: "private address: reachable from outside only by a port forward of the router",
         Reachability.NONE: "no address",
     }[kind]
+    verdict, verdict6 = view.wired.verdict, view.wired.verdict6
+    family = view.wired.families.get(4)
+    detector = family.detector if family is not None else None
+    follows, follows_in = _next_verdict(view, now)
     return LineView(
-        role=failover.ROLES[UplinkName.WIRED],
-        state=LineState.UP if view.wired.usable else LineState.DOWN,
-        state_for=view.wired_for,
-        reason=view.wired.reason,
+        role=ROLES[UplinkName.WIRED],
+        state=verdict.state,
+        state_for=now - verdict.since,
+        reason=verdict.reason,
+        where=verdict.where,
+        degraded=verdict.degraded,
+        state6=verdict6.state if verdict6 is not None else None,
+        reason6=verdict6.reason if verdict6 is not None else "",
+        loss=detector.loss(now) if detector is not None else None,
+        rtt=detector.rtt(now) if detector is not None else None,
+        proven_age=_age(detector.last_answer if detector is not None else None, now),
+        next=follows,
+        next_in=follows_in,
         interface=name,
         addresses=tuple(str(each) for each in addresses),
         gateway=str(default.gateway) if default is not None and default.gateway is not None else None,
-        dns=(),
+        dns=tuple(str(each) for each in view.wired.servers),
         reachability=kind,
         reachability_text=text,
     )
 
 
-def _cellular(view: ApplianceView) -> LineView:
+def _cellular(view: ApplianceView, now: float) -> LineView:
     session = view.modem.known.session
     granted = [each for each in (session.local, session.local6) if each is not None] if session else []
     interface = view.facts.interface(session.interface) if session else None
@@ -152,10 +187,11 @@ def _cellular(view: ApplianceView) -> LineView:
             "address of the stick, which translates it: not reachable from outside, unless the stick forwards"
         )
     return LineView(
-        role=failover.ROLES[UplinkName.CELLULAR],
-        state=LineState.UP if view.cellular.usable else LineState.DOWN,
-        state_for=view.cellular_for,
-        reason=view.cellular.reason,
+        role=ROLES[UplinkName.CELLULAR],
+        state=LineState.UP if view.mobile.link.usable else LineState.DOWN,
+        state_for=view.mobile_for,
+        reason=view.mobile.link.reason,
+        proven_age=_age(view.mobile.proven, now),
         interface=session.interface if session else MOBILE_INTERFACE,
         addresses=tuple(str(each) for each in granted),
         gateway=str(gateway) if gateway is not None else None,
@@ -163,6 +199,23 @@ def _cellular(view: ApplianceView) -> LineView:
         reachability=kind,
         reachability_text=text,
     )
+
+
+def _next_verdict(view: ApplianceView, now: float) -> tuple[str, float | None]:
+    """What would change the verdict on the wired line."""
+    verdict = view.wired.verdict
+    if verdict.state is LineState.SUSPECT and verdict.silent_since is not None:
+        confirm = verdict.silent_since + view.config.failover.confirm
+        return "called dead if the silence lasts", max(0.0, confirm - now)
+    if verdict.state is LineState.DOWN:
+        if view.wired.router_uses_us(now):
+            return "up when the router sends its traffic over the wired line again", None
+        return "up at the third answer", None
+    return "", None
+
+
+def _age(instant: float | None, now: float) -> float | None:
+    return None if instant is None else max(0.0, now - instant)
 
 
 def _modem(modem: Modem, now: float) -> ModemView:
@@ -173,7 +226,7 @@ def _modem(modem: Modem, now: float) -> ModemView:
         state=modem.state,
         state_for=now - modem.since,
         reason=known.missing or known.blocked or modem.reason,
-        advice=_advice(modem),
+        advice=advice(modem),
         next=modem.next_step,
         next_in=max(0.0, deadline - now) if deadline is not None else None,
         usb_path=hardware.usb_path if hardware else None,
@@ -233,65 +286,3 @@ def _supply(modem: Modem, now: float) -> SupplyView:
         over_current=modem.supply.over_current,
         disconnects=sum(1 for each in modem.disconnects if each > now - HOUR),
     )
-
-
-def _advice(modem: Modem) -> str:
-    if modem.supply_trouble:
-        return SUPPLY_ADVICE
-    if modem.cause is not None and modem.cause.fault is Fault.NOT_SWITCHED:
-        return ""
-    if modem.known.missing:
-        return "plug the modem in; if it is, look at its power supply"
-    if modem.known.blocked and modem.foreign:
-        return 'wait for the home network, or set cellular.roaming = "allow" if you know what it costs'
-    return modem.cause.advice if modem.cause is not None else ""
-
-
-def _notices(view: ApplianceView, wired: LineView, cellular: LineView) -> Iterable[Notice]:
-    modem = view.modem
-    if wired.state is LineState.DOWN:
-        text = f"the wired line is down: {wired.reason}"
-        yield Notice(code="wired-down", text=text, cure="look at cable, router and provider")
-    if cellular.state is LineState.DOWN:
-        text = f"the mobile line is down: {cellular.reason}"
-        advice = _advice(modem)
-        yield Notice(code="cellular-down", text=text, cure=advice or "nothing to do: it is being handled")
-    if trouble := modem.supply_trouble:
-        yield Notice(code="power-supply", text=f"the power supply is too weak: {trouble}", cure=SUPPLY_ADVICE)
-    if Rung.POWER_CYCLE in modem.ladder.unusable:
-        why, _ = modem.ladder.unusable[Rung.POWER_CYCLE]
-        yield Notice(
-            code="no-power-switch",
-            text=f"the modem's power cannot be cut: {why}",
-            cure="see `failberryctl usb`; a hub that switches power, between the Pi and the stick, helps",
-        )
-    if modem.known.session is not None and modem.known.session.bogus_dns:
-        yield Notice(
-            code="bogus-dns",
-            text="the stick handed out placeholder name servers, which are not used",
-            cure="nothing to do; a redial usually brings the real ones",
-        )
-    session = modem.known.session
-    routed = session is not None and session.gateway is not None
-    if session is not None and routed:
-        for name, network in lease.alike(view.config, view.facts, session):
-            yield Notice(
-                code="stick-overlaps",
-                text=f"the stick uses the network of {name}, {network}: who has the address "
-                f"{session.local} behind {name} cannot be reached",
-                cure="give the stick another network, on its own web page",
-            )
-    for name, state in (("routes", view.routes), ("firewall", view.filter)):
-        if state.problem is not None:
-            yield Notice(
-                code=f"{name}-failed",
-                text=f"the kernel did not take our {name}: {state.problem}",
-                cure="what stood before still stands; look at `journalctl -u failberry`",
-            )
-    if view.config.port_forward and cellular.reachability in (Reachability.CGNAT, Reachability.PRIVATE):
-        yield Notice(
-            code="forwards-unreachable",
-            text="port forwards are configured, but the mobile address cannot be reached from outside",
-            cure="ask the carrier for a public address; often that is another APN"
-            + (". And let the stick forward the ports, on its own web page" if routed else ""),
-        )

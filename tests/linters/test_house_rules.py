@@ -13,10 +13,11 @@ from tests.linters.tree import ROOT, accuse, tracked
 
 PURE_PACKAGES = ("failberry/core", "failberry/at")
 PURE_MODULES = {
-    "__future__", "collections", "contextlib", "dataclasses", "enum", "functools", "hashlib", "ipaddress",
-    "itertools", "math", "operator", "random", "re", "string", "types", "typing",
+    "__future__", "calendar", "collections", "contextlib", "dataclasses", "datetime", "enum", "functools",
+    "hashlib", "ipaddress", "itertools", "math", "operator", "random", "re", "string", "types", "typing",
 }  # fmt: skip
-"""What neither asks the time nor touches the world; of ``random`` only the seeded class."""
+"""What neither asks the time nor touches the world; of ``random`` only the seeded class, of dates no present."""
+CLOCKS = {"now", "today", "utcnow"}
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
 FORBIDDEN_WORDS = {"manager", "managers", "helper", "helpers", "util", "utils"}
 LONGEST = 450
@@ -73,6 +74,10 @@ def test_what_decides_touches_nothing() -> None:
                     faults.append(f"{path}:{node.lineno}: calls {name}()")
                 case ast.Attribute(value=ast.Name(id="random"), attr=attribute) if attribute != "Random":
                     faults.append(f"{path}:{node.lineno}: random.{attribute} has no seed")
+                case ast.Attribute(value=ast.Name(id="date" | "datetime" as name), attr=attribute) if (
+                    attribute in CLOCKS
+                ):
+                    faults.append(f"{path}:{node.lineno}: {name}.{attribute}() asks the clock")
     accuse(faults, cure="let an adapter do it: answer an action with an event; time is an argument (`now`)")
 
 

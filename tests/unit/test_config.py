@@ -215,17 +215,17 @@ def test_unknown_keys() -> None:
         [nonsense]
         """) == dedent("""\
         line 2: apn: is no setting here (it belongs under [cellular])
-        line 3: timeout: is no setting (remove it; known here: mode, wired, lan, cellular, modem, power, recovery, probe, ppp, firewall, port_forward, health)
+        line 3: timeout: is no setting (remove it; known here: mode, wired, lan, cellular, modem, power, recovery, probe, failover, usage, standby, vrrp, ppp, firewall, port_forward, health)
         line 6: wired.usb_pth: is no setting (did you mean usb_path, under [modem]?)
         line 8: cellular.pasword: is no setting (did you mean password?)
         line 9: cellular.pdp-type: is no setting (did you mean pdp_type?)
         line 10: cellular.wired_path: is no setting here (it belongs under [health])
         line 11: cellular.interface: is no setting here (it belongs under [wired] or under [lan])
-        line 12: cellular.colour: is no setting (remove it; known here: type, apn, pdp_type, user, password, pin, roaming, dial, registration_timeout)
+        line 12: cellular.colour: is no setting (remove it; known here: type, apn, pdp_type, user, password, pin, roaming, standby, dial, registration_timeout)
         line 14: modem.mode: is no setting here (it belongs at the top of the file, before the first [section])
         line 15: modem."odd key": is no setting (remove it; known here: usb_path, dial_interface, status_interface, init, poll_interval)
         line 16: celular: is no section (did you mean [cellular]?)
-        line 18: nonsense: is no section (remove it; known here: mode, wired, lan, cellular, modem, power, recovery, probe, ppp, firewall, port_forward, health)
+        line 18: nonsense: is no section (remove it; known here: mode, wired, lan, cellular, modem, power, recovery, probe, failover, usage, standby, vrrp, ppp, firewall, port_forward, health)
         """)  # noqa: E501 - messages are one line each
 
 
@@ -369,7 +369,9 @@ def test_problems_are_values() -> None:
             {"mode": "standby-gateway", "wired": {"interface": "eth0", "x": 1}}, path="<test>"
         )
     assert caught.value.problems == (
-        Problem(key="wired.x", line=None, problem="is no setting", hint="remove it; known here: interface"),
+        Problem(
+            key="wired.x", line=None, problem="is no setting", hint="remove it; known here: interface, dns"
+        ),
     )
 
 

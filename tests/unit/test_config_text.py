@@ -23,6 +23,7 @@ from failberry.config import (
 )
 from failberry.configfile import config_from_text, main, reference, sample, show
 from failberry.declarations import Declaration, Shape, declarations
+from failberry.policy import Vrrp
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,6 +75,7 @@ def test_the_sample_loads_with_every_comment_sign_taken_away() -> None:
         mode=Mode.DUAL_WAN_ROUTER,
         wired=Wired(interface="eth0"),
         lan=Lan(interface="lan0"),
+        vrrp=Vrrp(address="192.168.1.254/24"),
         port_forward=(PortForward(proto=Protocol.TCP, ports="443", to="192.168.1.20"),),
     )
     for setting in settings():
@@ -139,6 +141,7 @@ mode = "dual-wan-router"
 
 [wired]
 interface = "eth0"
+dns = []  # default
 
 [lan]
 interface = "lan0"
@@ -151,6 +154,7 @@ user = "o\\"brien"
 password = "********"
 pin = "********"
 roaming = "forbid"  # default
+standby = "warm"  # default
 dial = "*99#"  # default
 registration_timeout = 62.5
 
@@ -172,7 +176,32 @@ reboot = true  # default
 
 [probe]
 targets = ["1.1.1.1", "8.8.8.8", "9.9.9.9"]  # default
-cellular_interval = 300  # default
+wired_interval = 0.5  # default
+name = "example.com"  # default
+pages = ["http://cp.cloudflare.com/generate_204", "http://www.gstatic.com/generate_204"]  # default
+page_interval = 120  # default
+cellular_budget = 5  # default
+
+[failover]
+confirm = 5  # default
+failback = "after"  # default
+failback_after = 60  # default
+linger = 60  # default
+loss_limit = 25  # default
+latency_limit = 0  # default
+partial = "stay"  # default
+
+[usage]
+cap = 0  # default
+cycle_day = 1  # default
+warn_at = ["50", "80", "95"]  # default
+action = "warn"  # default
+last_resort = true  # default
+
+[standby]
+health_address = ""  # default
+canary = "198.18.0.251"  # default
+reply_via_router = false  # default
 
 [ppp]
 baud = 460800  # default

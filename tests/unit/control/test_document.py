@@ -111,7 +111,7 @@ def test_seconds_are_rounded_to_the_millisecond() -> None:
     [
         ({"active": "wireless"}, "$.active is none of wired, cellular"),
         ({"wired": []}, "$.wired is not an object"),
-        ({"wired": {}}, "$.wired lacks addresses, dns,"),
+        ({"wired": {}}, "$.wired lacks addresses, degraded, dns,"),
         ({"running_for": True}, "$.running_for is not of type float"),
         ({"warnings": [{"code": 1, "text": "", "cure": ""}]}, "$.warnings[0].code is not of type str"),
         ({"warnings": "none"}, "$.warnings is not a list"),
