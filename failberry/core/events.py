@@ -328,6 +328,9 @@ class CountersRead:
     deed: int
     received: int | None
     sent: int | None
+    interface: str = ""
+    index: int | None = None
+    """The interface's number, read with its counters: a new interface of that name begins at 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,6 +96,8 @@ class UsageRecord:
     """… which holds only within one boot (``/proc/sys/kernel/random/boot_id``)."""
     warned: int = 0
     """The highest percentage that was warned of in this cycle."""
+    undated: int = 0
+    """Of ``used``, what was counted since the clock could last be believed: it may belong to the next cycle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
