@@ -16,7 +16,7 @@ PURE_MODULES = {
     "__future__", "calendar", "collections", "contextlib", "dataclasses", "datetime", "enum", "functools",
     "hashlib", "ipaddress", "itertools", "math", "operator", "random", "re", "string", "types", "typing",
 }  # fmt: skip
-"""What neither asks the time nor touches the world; of ``random`` only the seeded class, of dates no present."""
+"""What neither asks the time nor touches the world; of ``random`` the seeded class, of dates no present."""
 CLOCKS = {"now", "today", "utcnow"}
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
 FORBIDDEN_WORDS = {"manager", "managers", "helper", "helpers", "util", "utils"}
