@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from failberry.at.parse import PinTries, Registration
 from failberry.at.quirks import Quirk, quirk_for
 from failberry.config import Config
+from failberry.core.budget import ProbeBudget
 from failberry.core.causes import Cause
 from failberry.core.facts import ModemHardware, Session, Stray
 from failberry.core.modem_state import ModemState
 from failberry.core.pin import PinRecord
 from failberry.core.recovery import Ladder
 from failberry.core.steps import Rung, Step
+
+if TYPE_CHECKING:
+    from failberry.core.standby import Standby
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +87,16 @@ class Known:
     """Whether any port answered AT when it was last asked."""
     silent: bool = False
     """Whether the second port stopped answering while a session was up."""
+    proof: float | None = None
+    """The last instant at which something from beyond came back over this session."""
     poll_wanted: bool = False
     """Set by a script that has opened the second port."""
+    proof: float | None = None
+    """When something from beyond last came back over this session; ``None``: not yet."""
+    silence: float | None = None
+    """Since when nobody answers what is asked over this session; ``None``: whoever was asked last did."""
+    prove: bool = False
+    """Whether somebody waits for a proof: ask at once."""
 
 
 class Desk(Protocol):
@@ -109,6 +121,10 @@ class Desk(Protocol):
     met: bool
     """Whether it was seen since the daemon started."""
     on_bus: bool
+    other_line_works: bool
+    """Whether the house is on the Internet without this modem."""
+    standby: Standby
+    budget: ProbeBudget
     stray: Stray | None
     pin_records: tuple[PinRecord, ...]
     pin_records_problem: str | None
