@@ -20,8 +20,19 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
-def write(path: Path, *, beat: float, boot_id: str, lines: Mapping[str, Line]) -> None:
-    """Replace the file whole.  A failure is logged; the health server then says 503 by itself."""
+def write(
+    path: Path,
+    *,
+    beat: float,
+    boot_id: str,
+    lines: Mapping[str, Line],
+    standby: bool | None = None,
+    standby_reason: str = "",
+) -> None:
+    """Replace the file whole.  A failure is logged; the health server then says 503 by itself.
+
+    ``standby`` tells the main router whether the mobile line is proven; ``None``: there is no such router.
+    """
     draft = path.with_suffix(".new")
     try:
         if not path.parent.exists():
@@ -29,7 +40,7 @@ def write(path: Path, *, beat: float, boot_id: str, lines: Mapping[str, Line]) -
             _give_to_group(path.parent)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(encode(beat, boot_id, lines))
+            file.write(encode(beat, boot_id, lines, standby=standby, standby_reason=standby_reason))
         _give_to_group(draft)
         draft.replace(path)
     except OSError as error:

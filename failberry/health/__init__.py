@@ -6,6 +6,9 @@ Health checkers on the Internet (Route 53's cannot use ICMP) ask port 9000 of ea
 appliance is well.  The answer is the freshness of a heartbeat that the daemon writes to tmpfs every
 two seconds: fresh is 200, anything else is 503 with the reason in one word.
 
+A second question is the main router's, of a Pi that stands beside it: ``/standby`` is 200 while the mobile
+line is proven, and otherwise 503 with the reason.
+
 ::
 
     daemon --rename--> heartbeat (tmpfs) --stat, at most 1/s--> HeartbeatFile --+

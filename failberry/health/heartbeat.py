@@ -4,10 +4,12 @@ One JSON object, replaced whole by a rename every two seconds, on tmpfs::
 
     {"version": 1, "boot_id": "…", "beat": 1234.5,
      "lines": {"wired": {"addresses": ["192.168.1.10"], "path": "/secret"},
-               "cellular": {"addresses": ["100.64.7.2"], "path": null}}}
+               "cellular": {"addresses": ["100.64.7.2"], "path": null}},
+     "standby": false, "standby_reason": "no answer over the mobile line for 40 s"}
 
-``beat`` is CLOCK_MONOTONIC in seconds, which starts anew at each boot; so ``boot_id`` (the kernel's
-``/proc/sys/kernel/random/boot_id``) says which boot it belongs to.
+``standby`` says whether the main router may send its traffic here; it is null, or missing, where there is no
+such router.  ``beat`` is CLOCK_MONOTONIC in seconds, which starts anew at each boot; so ``boot_id`` (the
+kernel's ``/proc/sys/kernel/random/boot_id``) says which boot it belongs to.
 """
 
 from __future__ import annotations
@@ -22,9 +24,13 @@ SIZE_LIMIT = 16_384
 FRESH_FOR = 10.0
 """Seconds a beat stays good: five beats of the daemon."""
 
+REASON_LIMIT = 60
+"""Characters of ``standby_reason``: the whole answer fits the metered line's 150 bytes."""
+
 _CLOCK_SLACK = 1.0
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,23}")
 _PATH = re.compile(r"/[!-~]*")
+_REASON = re.compile(rf"[ -~]{{0,{REASON_LIMIT}}}")
 
 
 class Health(StrEnum):
@@ -56,12 +62,23 @@ class Line:
 class Heartbeat:
     """A decoded heartbeat.  ``beat`` is in seconds of the monotonic clock."""
 
-    __slots__ = ("_line_of", "beat", "boot_id", "lines")
+    __slots__ = ("_line_of", "beat", "boot_id", "lines", "standby", "standby_reason")
 
-    def __init__(self, *, beat: float, boot_id: str, lines: Mapping[str, Line]) -> None:
+    def __init__(
+        self,
+        *,
+        beat: float,
+        boot_id: str,
+        lines: Mapping[str, Line],
+        standby: bool | None = None,
+        standby_reason: str = "",
+    ) -> None:
         self.beat = beat
         self.boot_id = boot_id
         self.lines = lines
+        self.standby = standby
+        """Whether the mobile line is proven, for the main router; ``None``: nobody asks that here."""
+        self.standby_reason = standby_reason
         self._line_of = {address: name for name, line in lines.items() for address in line.addresses}
 
     def line_at(self, address: str) -> str | None:
@@ -72,8 +89,15 @@ class Heartbeat:
         return self._line_of.get(address.removeprefix("::ffff:").partition("%")[0])
 
 
-def encode(beat: float, boot_id: str, lines: Mapping[str, Line]) -> bytes:
-    """Render the file.
+def encode(
+    beat: float,
+    boot_id: str,
+    lines: Mapping[str, Line],
+    *,
+    standby: bool | None = None,
+    standby_reason: str = "",
+) -> bytes:
+    """Render the file.  The reason is cut to what one short line of ASCII can hold.
 
     ``beat`` is the monotonic clock in seconds.  Addresses are in the text form of RFC 5952, which is
     what ``str()`` of an ``ipaddress`` object gives.  Raises ValueError for what :func:`decode` would
@@ -87,6 +111,8 @@ def encode(beat: float, boot_id: str, lines: Mapping[str, Line]) -> bytes:
             "lines": {
                 name: {"addresses": list(line.addresses), "path": line.path} for name, line in lines.items()
             },
+            "standby": standby,
+            "standby_reason": _one_line(standby_reason),
         }
     ).encode()
     if decode(raw) is None:
@@ -95,6 +121,11 @@ def encode(beat: float, boot_id: str, lines: Mapping[str, Line]) -> bytes:
             f" printable ASCII, all of it in {SIZE_LIMIT} bytes"
         )
     return raw
+
+
+def _one_line(words: str) -> str:
+    """Printable ASCII of at most :data:`REASON_LIMIT` characters."""
+    return "".join(each if " " <= each <= "~" else "?" for each in " ".join(words.split()))[:REASON_LIMIT]
 
 
 def decode(raw: bytes) -> Heartbeat | None:
@@ -108,8 +139,16 @@ def decode(raw: bytes) -> Heartbeat | None:
     match document:
         case {"version": 1, "boot_id": str(boot_id), "beat": int() | float() as beat, "lines": dict(found)}:
             lines = {name: line for name, value in found.items() if (line := _line(name, value))}
-            if len(lines) == len(found):
-                return Heartbeat(beat=beat, boot_id=boot_id, lines=lines)
+            standby, reason = document.get("standby"), document.get("standby_reason", "")
+            if (
+                len(lines) == len(found)
+                and (standby is None or isinstance(standby, bool))
+                and isinstance(reason, str)
+                and _REASON.fullmatch(reason)
+            ):
+                return Heartbeat(
+                    beat=beat, boot_id=boot_id, lines=lines, standby=standby, standby_reason=reason
+                )
     return None
 
 

@@ -14,6 +14,8 @@ from enum import Enum
 
 from failberry.health.heartbeat import Health
 
+STANDBY_PATH = b"/standby"
+"""Whether the mobile line is proven: for the main router (netwatch, gateway monitoring)."""
 HEAD_LIMIT = 2048
 """Bytes of a request up to and including the empty line."""
 ANSWER_LIMIT = 150
@@ -86,11 +88,22 @@ def parse(received: bytes, *, ended: bool = False) -> Request | Status | None:
     )
 
 
-def respond(request: Request | Status, *, health: Health, line: str | None, secret: str | None) -> bytes:
+def respond(
+    request: Request | Status,
+    *,
+    health: Health,
+    line: str | None,
+    secret: str | None,
+    standby: bool | None = None,
+    standby_reason: str = "",
+) -> bytes:
     """Render the answer to a parsed request.
 
     ``line`` is the uplink that the request came in on, None if unknown, and ``secret`` that line's path.
     Health is judged before the path: while it is bad, no path is told from another.
+
+    ``standby`` is whether the mobile line is proven, None if there is no router that would ask; it is told
+    on every line but the mobile one, where the answer is of use to strangers only.
     """
     if isinstance(request, Status):
         return _render(request)
@@ -98,6 +111,10 @@ def respond(request: Request | Status, *, health: Health, line: str | None, secr
         return _render(Status.UNAVAILABLE, f"{health}\n", head_only=request.head_only)
     if request.path == b"/" or (secret is not None and compare_digest(request.path, secret.encode())):
         return _render(Status.OK, f"{health} {line or 'unknown'}\n", head_only=request.head_only)
+    if request.path == STANDBY_PATH and standby is not None and line != "cellular":
+        if standby:
+            return _render(Status.OK, "ready\n", head_only=request.head_only)
+        return _render(Status.UNAVAILABLE, f"{standby_reason}\n", head_only=request.head_only)
     return _render(Status.NOT_FOUND)
 
 

@@ -158,7 +158,14 @@ class Server:
         try:
             line = heartbeat.line_at(sock.getsockname()[0]) if heartbeat else None
             secret = heartbeat.lines[line].path if heartbeat and line else None
-            answer = respond(request, health=health, line=line, secret=secret)
+            answer = respond(
+                request,
+                health=health,
+                line=line,
+                secret=secret,
+                standby=heartbeat.standby if heartbeat else None,
+                standby_reason=heartbeat.standby_reason if heartbeat else "",
+            )
             # MSG_MORE holds the answer back until the FIN that follows at once: one segment for both.
             # So small an answer fits any empty send buffer; where it does not, the peer is given up.
             sock.send(answer, socket.MSG_DONTWAIT | socket.MSG_MORE)

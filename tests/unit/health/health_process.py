@@ -46,10 +46,13 @@ class HealthProcess:
         said = self.process.communicate(timeout=TIMEOUT)[1]
         assert re.sub(r"<6>connections by outcome .*\n", "", said) == ""
 
-    def beat(self, *, age: float = 0.0, boot_id: str = BOOT_ID) -> None:
+    def beat(
+        self, *, age: float = 0.0, boot_id: str = BOOT_ID, standby: bool | None = None, reason: str = ""
+    ) -> None:
         """Replace the heartbeat as the daemon does."""
         new = self.heartbeat.with_suffix(".new")
-        new.write_bytes(encode(time.monotonic() - age, boot_id, LINES))
+        beat = encode(time.monotonic() - age, boot_id, LINES, standby=standby, standby_reason=reason)
+        new.write_bytes(beat)
         new.rename(self.heartbeat)
 
     def connect(self, address: str = "127.0.0.1") -> socket.socket:

@@ -34,6 +34,14 @@ def test_a_secret_path_proves_its_line(health: HealthProcess) -> None:
     assert health.get("/wired-secret", "127.0.0.3").startswith(b"HTTP/1.1 404 ")
 
 
+def test_the_router_is_told_whether_it_may_send_its_traffic_here(tmp_path: Path) -> None:
+    with HealthProcess(tmp_path / "heartbeat") as health:
+        health.beat(standby=False, reason="the modem has no SIM")
+        answers = [health.get("/standby", address) for address in ("127.0.0.1", "127.0.0.2")]
+        assert [answer[9:12] for answer in answers] == [b"503", b"404"]
+        assert answers[0].endswith(b"\r\n\r\nthe modem has no SIM\n")
+
+
 @pytest.mark.parametrize(
     ("beat", "reason"),
     [(None, b"missing"), ({"age": 11.0}, b"stale"), ({"boot_id": "another"}, b"rebooted")],

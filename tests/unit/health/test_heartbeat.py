@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from failberry.health.heartbeat import SIZE_LIMIT, Health, Line, decode, encode, freshness
+from failberry.health.heartbeat import REASON_LIMIT, SIZE_LIMIT, Health, Line, decode, encode, freshness
 from failberry.health.server import LOOK_EVERY, HeartbeatFile
 
 LINES = {
@@ -26,7 +26,45 @@ def test_the_file_is_the_documented_document() -> None:
             "wired": {"addresses": ["192.168.1.10", "2001:db8::10"], "path": "/s3cret"},
             "cellular": {"addresses": ["100.64.7.2"], "path": None},
         },
+        "standby": None,
+        "standby_reason": "",
     }
+
+
+@pytest.mark.parametrize("standby", [True, False, None])
+def test_what_the_router_is_told_is_read_back(standby: bool | None) -> None:
+    heartbeat = decode(encode(1.0, "boot-1", LINES, standby=standby, standby_reason="no answer for 40 s"))
+    assert heartbeat
+    assert (heartbeat.standby, heartbeat.standby_reason) == (standby, "no answer for 40 s")
+
+
+def test_a_heartbeat_of_an_older_daemon_tells_the_router_nothing() -> None:
+    heartbeat = decode(b'{"version": 1, "boot_id": "b", "beat": 1, "lines": {}}')
+    assert heartbeat
+    assert (heartbeat.standby, heartbeat.standby_reason) == (None, "")
+
+
+def test_a_reason_is_one_short_line_of_ascii_whatever_the_daemon_says() -> None:
+    reason = "kein Netz – n\u00e4mlich\r\nX-Evil: 1 " + "a" * 100
+    heartbeat = decode(encode(1.0, "boot-1", LINES, standby=False, standby_reason=reason))
+    assert heartbeat
+    assert heartbeat.standby_reason == ("kein Netz ? n?mlich X-Evil: 1 " + "a" * 100)[:REASON_LIMIT]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"standby": "yes"},
+        {"standby": 1},
+        {"standby": False, "standby_reason": None},
+        {"standby": False, "standby_reason": "a\nb"},
+        {"standby": False, "standby_reason": "a" * (REASON_LIMIT + 1)},
+    ],
+)
+def test_garbled_words_for_the_router_make_no_heartbeat(fields: dict[str, object]) -> None:
+    assert (
+        decode(json.dumps({"version": 1, "boot_id": "b", "beat": 1, "lines": {}, **fields}).encode()) is None
+    )
 
 
 def test_it_is_read_back() -> None:

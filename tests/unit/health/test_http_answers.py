@@ -1,6 +1,6 @@
 import pytest
 
-from failberry.health.heartbeat import Health
+from failberry.health.heartbeat import REASON_LIMIT, Health
 from failberry.health.http import ANSWER_LIMIT, HEAD_LIMIT, Request, Status, parse, respond
 
 CHECKER = (
@@ -162,3 +162,36 @@ def test_every_answer_is_small_and_closes() -> None:
     for said in (longest, *(answer(status) for status in Status), *(answer(ROOT, health=h) for h in Health)):
         assert len(said) < ANSWER_LIMIT
         assert b"\r\nConnection: close\r\n" in said
+
+
+STANDBY = parsed(head(b"GET /standby HTTP/1.1", b"Host: x"))
+
+
+@pytest.mark.parametrize("line", ["wired", None])
+def test_the_router_is_told_whether_the_mobile_line_is_proven(line: str | None) -> None:
+    ready = respond(STANDBY, health=Health.OK, line=line, secret=None, standby=True)
+    assert ready.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert ready.endswith(b"\r\n\r\nready\n")
+    not_ready = respond(
+        STANDBY, health=Health.OK, line=line, secret=None, standby=False, standby_reason="no SIM card"
+    )
+    assert not_ready.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert not_ready.endswith(b"\r\n\r\nno SIM card\n")
+
+
+def test_a_daemon_that_does_not_beat_promises_nothing() -> None:
+    said = respond(STANDBY, health=Health.STALE, line="wired", secret=None, standby=True)
+    assert said.startswith(b"HTTP/1.1 503 ")
+    assert said.endswith(b"\r\n\r\nstale\n")
+
+
+@pytest.mark.parametrize(("line", "standby"), [("cellular", True), ("cellular", False), ("wired", None)])
+def test_strangers_and_a_pi_that_is_the_router_tell_nothing_of_it(line: str, standby: bool | None) -> None:
+    said = respond(STANDBY, health=Health.OK, line=line, secret=None, standby=standby)
+    assert said.startswith(b"HTTP/1.1 404 Not Found\r\n")
+
+
+def test_the_longest_reason_fits_the_smallest_answer() -> None:
+    reason = "a" * REASON_LIMIT
+    said = respond(STANDBY, health=Health.OK, line="wired", secret=None, standby=False, standby_reason=reason)
+    assert len(said) < ANSWER_LIMIT
