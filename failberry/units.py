@@ -22,3 +22,12 @@ def duration(seconds: float) -> str:
 
 def _both(large: str, small: int, unit: str) -> str:
     return f"{large} {small} {unit}" if small else large
+
+
+def size(count: float) -> str:
+    """Write an amount of data for people: ``999 B``, ``1.2 kB``, ``34 MB``, ``5.6 GB`` (powers of 1000)."""
+    for unit in ("B", "kB", "MB"):
+        if count < 999.5:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 9.95 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.0f} GB" if count >= 9.95 else f"{count:.1f} GB"

@@ -14,13 +14,21 @@ from failberry.control import is_age
 from failberry.ctl import ATTENTION, NO_LINE, OK
 from failberry.ctl.style import Style, bar_count, clean
 from failberry.ctl.words import count, sentence
-from failberry.units import duration
+from failberry.units import duration, size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from failberry.core.snapshot import KernelView, LineView, ModemView, Notice, SignalView, Snapshot
+    from failberry.core.snapshot import (
+        KernelView,
+        LineView,
+        ModemView,
+        Notice,
+        SignalView,
+        Snapshot,
+        UsageView,
+    )
 
 _NAMES = {"wired": "wired line", "cellular": "mobile line"}
 STATES = {
@@ -99,6 +107,7 @@ def screen(status: Snapshot, *, style: Style, clock: float) -> list[str]:
         from failberry.ctl import repair  # late: it is seldom needed, and the start shall be quick
 
         repair.trouble(page, status)
+    _usage(page, status.usage)
     next_row(page, status)
     _kernel(page, status.routes, status.firewall)
     page.blank()
@@ -194,7 +203,21 @@ def _active(page: Page, status: Snapshot) -> None:
         # With both lines down, their own rows and the problems tell why.
         page.row("Active", f"no line, {since}", "" if status.warnings else f"why: {status.active_reason}")
     else:
-        page.row("Active", f"{_NAMES[status.active]}, {since}", f"why: {status.active_reason}")
+        forced = status.forced
+        left = f" for another {duration(forced.left)}" if forced and forced.left is not None else ""
+        page.row(
+            "Active",
+            f"{_NAMES[status.active]}, {since}",
+            f"why: {status.active_reason}",
+            f"forced by the owner{left}; `failberryctl failover force auto` ends it" if forced else "",
+            "IPv6 is refused, so that clients take IPv4" if _ipv6_refused(status) else "",
+        )
+    if status.router is not None and status.router.uses_us:
+        page.row("Router", "it sends its traffic to this Pi, which the mobile line carries")
+
+
+def _ipv6_refused(status: Snapshot) -> bool:
+    return status.wired.state6 is not None and status.active6 is None
 
 
 def _line(page: Page, label: str, line: LineView) -> None:
@@ -203,9 +226,20 @@ def _line(page: Page, label: str, line: LineView) -> None:
         facts.append(f"gateway {line.gateway}")
     if line.dns:
         facts.append(f"name servers {' '.join(line.dns)}")
+    quality = []
+    if line.rtt is not None:
+        quality.append(f"{line.rtt:.0f} ms there and back")
+    if line.loss is not None:
+        quality.append(f"{line.loss:.1f} % lost in the last minute")
+    elif line.proven_age is not None:
+        quality.append(f"proven {duration(line.proven_age)} ago")
     page.row(
         label,
         f"{line.state}, {page.since(line.state_for)}: {line.reason}",
+        f"it breaks {line.where}" if line.where and line.state != "up" else "",
+        line.degraded,
+        ", ".join(quality) if line.state != "down" else "",
+        f"IPv6 {line.state6}: {line.reason6}" if line.state6 not in (None, line.state) else "",
         f"{line.interface}: {', '.join(facts)}" if facts else "",
         line.reachability_text if line.addresses else "",
     )
@@ -242,9 +276,21 @@ def signal_row(page: Page, signal: SignalView) -> None:
     page.row("Signal", f"{strength}{dbm}, {duration(signal.age)} ago", network)
 
 
+def _usage(page: Page, usage: UsageView) -> None:
+    if not usage.used and usage.cap is None:
+        return
+    of = f" of {size(usage.cap)}, {usage.percent:.0f} %" if usage.cap and usage.percent is not None else ""
+    days = f", {count(usage.days_left, 'day', 'days')} left" if usage.days_left is not None else ""
+    state = {"capped": "the cap is reached", "lifted": "the cap is reached, and lifted as the last resort"}
+    page.row("Data", f"{size(usage.used)}{of} in this cycle{days}", state.get(usage.state, ""))
+
+
 def next_row(page: Page, status: Snapshot) -> None:
-    """What will be done next, and when: a step of recovery, or what the modem's own state asks for."""
+    """What will be done next, and when: a change of lines, a step of recovery, what the modem asks for."""
     modem, recovery = status.modem, status.recovery
+    if status.next:
+        countdown = f" in {duration(math.ceil(status.next_in))}" if status.next_in is not None else ""
+        page.row("Next", status.next + countdown)
     if recovery.next is not None:
         from failberry.ctl import repair  # late, as above
 

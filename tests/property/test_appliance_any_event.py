@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface
+from datetime import date
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, ip_address
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,9 +24,11 @@ from failberry.core.facts import (
     Sighting,
     Stray,
     Supply,
+    UsageRecord,
 )
 from failberry.core.pin import PinRecord, PinState
 from failberry.core.power import PowerOutcome
+from failberry.core.probing import Kind
 from failberry.core.snapshot import UplinkName
 from failberry.core.steps import Rung
 from tests.simulation.world import BASE, World
@@ -73,6 +76,9 @@ FACTS = [
     NetworkFacts(interfaces=(replace(WIRED, carrier=False), PPP)),
 ]
 
+PEERS = [*map(ip_address, BASE.probe.targets), IPv4Address("192.0.2.53"), IPv6Address("2001:db8::1")]
+INSTANTS = st.floats(min_value=0.0, max_value=1e5)
+
 UNASKED = st.one_of(
     st.just(ev.Tick()),
     st.just(ev.UsbChanged()),
@@ -106,7 +112,67 @@ UNASKED = st.one_of(
         ),
     ),
     st.builds(ev.ConfigChanged, config=st.sampled_from(CONFIGS)),
+    st.builds(
+        ev.ProbeAnswered,
+        line=st.sampled_from(UplinkName),
+        kind=st.sampled_from(Kind),
+        peer=st.sampled_from(PEERS),
+        sent=INSTANTS,
+        rtt=st.floats(min_value=0.0, max_value=12.0),
+        canary=st.booleans(),
+    ),
+    st.builds(
+        ev.ProbeMissed,
+        line=st.sampled_from(UplinkName),
+        kind=st.sampled_from(Kind),
+        peer=st.one_of(st.none(), st.sampled_from(PEERS)),
+        sent=INSTANTS,
+        problem=st.sampled_from(["", "302 to http://portal.example/"]),
+        portal=st.booleans(),
+    ),
+    st.builds(ev.ResolversObserved, servers=st.lists(st.sampled_from(PEERS), max_size=3).map(tuple)),
+    st.builds(
+        ev.DayObserved,
+        day=st.dates(min_value=date(1970, 1, 1), max_value=date(2100, 1, 1)),
+        trusted=st.booleans(),
+    ),
+    st.builds(
+        ev.UsageRemembered,
+        record=st.one_of(st.none(), st.builds(UsageRecord, used=st.integers(min_value=0, max_value=1 << 50))),
+    ),
+    st.builds(ev.UsageCorrected, used=st.integers(min_value=0, max_value=1 << 50)),
+    st.builds(
+        ev.LineForced,
+        line=st.one_of(st.none(), st.sampled_from(UplinkName)),
+        seconds=st.one_of(st.none(), st.floats(min_value=0.0, max_value=1e6)),
+    ),
 )
+
+
+def answers_of_lines(
+    deed: do.DropFlows | do.WeighFlows | do.TracePath | do.ProvePinning | do.StoreUsage,
+    problem: st.SearchStrategy[str | None],
+) -> st.SearchStrategy[ev.Answer]:
+    """Any legal answer to a deed that has to do with lines."""
+    number = deed.deed
+    match deed:
+        case do.DropFlows():
+            count = st.integers(min_value=0, max_value=9)
+            return st.builds(ev.FlowsDropped, deed=st.just(number), count=count, problem=problem)
+        case do.WeighFlows():
+            count = st.one_of(st.none(), st.integers(min_value=0, max_value=9))
+            return st.builds(ev.FlowsWeighed, deed=st.just(number), packets_in=count)
+        case do.TracePath():
+            hops = st.lists(st.one_of(st.none(), st.sampled_from(PEERS)), max_size=6).map(tuple)
+            return st.builds(
+                ev.PathTraced, deed=st.just(number), hops=hops, reached=st.booleans(), problem=problem
+            )
+        case do.ProvePinning():
+            return st.builds(
+                ev.PinningProved, deed=st.just(number), problem=st.sampled_from(["", "rp_filter"])
+            )
+        case do.StoreUsage():
+            return st.builds(ev.UsageStored, deed=st.just(number), problem=problem)
 
 
 def answers(deed: do.Deed, draw: Callable[[st.SearchStrategy[object]], object]) -> ev.Event:
@@ -147,6 +213,8 @@ def answers(deed: do.Deed, draw: Callable[[st.SearchStrategy[object]], object]) 
             strategy = st.builds(ev.SessionStarted, deed=st.just(number), problem=problem)
         case do.StopSession():
             strategy = st.just(ev.SessionStopped(deed=number))
+        case do.DropFlows() | do.WeighFlows() | do.TracePath() | do.ProvePinning() | do.StoreUsage():
+            strategy = answers_of_lines(deed, problem)
         case _:
             strategy = st.builds(ev.CommandAnswered, deed=st.just(number), lines=LINES, result=RESULTS)
     answer = draw(strategy)
@@ -169,7 +237,10 @@ def test_any_event_in_any_state(*, data: st.DataObject, config: Config, adopted:
         for action in appliance.handle(event, now):
             if isinstance(action, do.Report):
                 assert action.why
-            elif not isinstance(action, do.ApplyRoutes | do.ApplyFilter):
+            elif not isinstance(
+                action,
+                do.ApplyRoutes | do.ApplyFilter | do.ApplyProbes | do.ApplyResolvers | do.ApplyStandby,
+            ):
                 assert action.deed not in seen
                 seen.add(action.deed)
                 open_deeds.append(action)
@@ -178,7 +249,7 @@ def test_any_event_in_any_state(*, data: st.DataObject, config: Config, adopted:
         deadline = appliance.next_deadline()
         assert deadline is None or deadline > now - 1e6
         active = appliance.snapshot(now).active
-        assert active is not UplinkName.CELLULAR or appliance.cellular.usable
+        assert active is not UplinkName.CELLULAR or appliance.mobile.link.usable
 
     refused = PinRecord.of(iccid=None, pin="1234", state=PinState.REFUSED)
     feed(ev.Started(session=SESSION if adopted else None, pin_records=(refused,) if adopted else ()))
