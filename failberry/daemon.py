@@ -16,44 +16,37 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from failberry import __version__, byhand, usbdeeds
+from failberry import __version__, usbdeeds
 from failberry.adapters import heartbeat, systemd
 from failberry.adapters.dhcp import Lease
 from failberry.adapters.firewall import FirewallAdapter
 from failberry.adapters.netlink import Netlink
 from failberry.adapters.pppd import Pppd
 from failberry.adapters.serialport import ModemPorts
-from failberry.adapters.store import STATE_FILE, Store
+from failberry.adapters.store import Store
 from failberry.adapters.supply import SupplyWatch
 from failberry.adapters.usbbus import UsbWatch
-from failberry.adapters.usbpower import UsbPower
 from failberry.adapters.usbpromises import AT_START
 from failberry.adapters.worker import HookSocket
 from failberry.config import Config
-from failberry.configfile import load, show, warnings
-from failberry.control.answers import AtAnswer, CdromSwitch, PowerPreview, UsbView
+from failberry.configfile import load, warnings
 from failberry.control.server import ControlServer, listen
 from failberry.control.service import Service
 from failberry.core.actions import Report, Severity
 from failberry.core.appliance import Appliance
 from failberry.core.events import (
-    ConfigChanged,
     Event,
     NetworkObserved,
-    PinForgotten,
-    RedialRequested,
     Started,
     Tick,
 )
-from failberry.core.snapshot import Snapshot
-from failberry.core.steps import Rung
 from failberry.ctl.words import config_problems
 from failberry.engine import Engine
 from failberry.errors import EX_CONFIG, AdapterError, ConfigError
 from failberry.health.heartbeat import Line
+from failberry.house import House, Places
 from failberry.usbdeeds import UsbDeeds
 from failberry.world import World
 
@@ -65,106 +58,6 @@ PROOF_TIMEOUT = 5.0
 """Seconds an adapter, or the engine, may take to show that it still moves."""
 
 _PRIORITIES = {Severity.ERROR: 3, Severity.WARNING: 4, Severity.NOTICE: 5, Severity.INFO: 6}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """Every path the daemon uses; tests use others."""
-
-    config: Path = Path("/etc/failberry/failberry.toml")
-    state: Path = STATE_FILE
-    runtime: Path = Path("/run/failberry")
-    hook: Path = Path("/usr/lib/failberry/session-hook")
-
-    @property
-    def control(self) -> Path:
-        """The Varlink socket."""
-        return self.runtime / "control"
-
-    @property
-    def session(self) -> Path:
-        """What pppd and we leave for each other."""
-        return self.runtime / "session"
-
-    @property
-    def usb_lock(self) -> Path:
-        """Held by whoever switches power on the USB bus."""
-        return self.runtime / "usb.lock"
-
-    @property
-    def heartbeat(self) -> Path:
-        """What the health server reads."""
-        return self.runtime / "health" / "heartbeat"
-
-
-class House:
-    """The running daemon as its callers see it (:class:`failberry.control.service.Appliance`)."""
-
-    def __init__(
-        self,
-        config: Config,
-        places: Places,
-        engine: Engine,
-        *,
-        world: World,
-        store: Store,
-        ports: ModemPorts,
-        power: UsbPower,
-    ) -> None:
-        self.config = config
-        self._places = places
-        self._engine = engine
-        self._world = world
-        self._store = store
-        self._ports = ports
-        self._bus = byhand.Bus(power)
-
-    async def status(self) -> Snapshot:
-        """How things are now."""
-        return self._engine.snapshot()
-
-    async def configuration(self) -> tuple[str, tuple[str, ...]]:
-        """The configuration in force, without secrets."""
-        return show(self.config), warnings(self.config, self._places.config)
-
-    async def reload(self) -> None:
-        """Read the file again; raises ConfigError, and then the old configuration stays."""
-        config = load(self._places.config)
-        self.config = config
-        self._world.reconfigure(config)
-        self._engine.post(ConfigChanged(config=config))
-
-    async def redial(self) -> None:
-        """Hang up and dial, now."""
-        self._engine.post(RedialRequested())
-
-    async def forget_pin(self) -> None:
-        """Forget which PINs were refused."""
-        if (problem := self._store.forget_pins()) is not None:
-            raise OSError(problem)
-        self._engine.post(PinForgotten())
-
-    async def take_step(self, rung: Rung, *, force: bool) -> None:
-        """Begin this step of recovery now."""
-        modem = self._engine.appliance.modem
-        self._engine.post(await byhand.allow_step(modem, self._bus, self.config, rung, force=force))
-
-    async def power_plan(self) -> PowerPreview:
-        """What a power cycle of the modem would do."""
-        return await byhand.power_plan(self._bus, self.config, self._engine.appliance.modem.usb_path)
-
-    async def usb(self) -> UsbView:
-        """The USB bus, and how the modem's power can be cut."""
-        return await byhand.look(self._bus, self.config, self._engine.appliance.modem.usb_path)
-
-    async def send_command(self, text: str) -> AtAnswer:
-        """Send one AT command to the modem, if it may be sent now."""
-        return await byhand.send_command(self._engine.appliance.modem, self._ports, text, report=_report)
-
-    async def disable_cdrom(self, *, confirmed: bool) -> CdromSwitch:
-        """Take the stick's CD-ROM away for good; without ``confirmed`` only tell how."""
-        modem = self._engine.appliance.modem
-        return await byhand.disable_cdrom(modem, self._ports, confirmed=confirmed, report=_report)
 
 
 async def run(config: Config, places: Places, control: socket.socket) -> None:
@@ -211,7 +104,9 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         keep=world.keep,
         report=_report,
     )
-    house = House(config, places, engine, world=world, store=store, ports=ports, power=deeds.power)
+    house = House(
+        config, places, engine, world=world, store=store, ports=ports, power=deeds.power, report=_report
+    )
     service = Service(house)
 
     # What a predecessor took for a while comes back before anything else: a modem without power is no modem.

@@ -1,0 +1,123 @@
+"""The running daemon as its callers see it, and the paths that it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from failberry import byhand
+from failberry.adapters.serialport import ModemPorts
+from failberry.adapters.store import STATE_FILE, Store
+from failberry.adapters.usbpower import UsbPower
+from failberry.config import Config
+from failberry.configfile import load, show, warnings
+from failberry.control.answers import AtAnswer, CdromSwitch, PowerPreview, UsbView
+from failberry.core.actions import Report
+from failberry.core.events import ConfigChanged, PinForgotten, RedialRequested
+from failberry.core.snapshot import Snapshot
+from failberry.core.steps import Rung
+from failberry.engine import Engine
+from failberry.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Every path the daemon uses; tests use others."""
+
+    config: Path = Path("/etc/failberry/failberry.toml")
+    state: Path = STATE_FILE
+    runtime: Path = Path("/run/failberry")
+    hook: Path = Path("/usr/lib/failberry/session-hook")
+
+    @property
+    def control(self) -> Path:
+        """The Varlink socket."""
+        return self.runtime / "control"
+
+    @property
+    def session(self) -> Path:
+        """What pppd and we leave for each other."""
+        return self.runtime / "session"
+
+    @property
+    def usb_lock(self) -> Path:
+        """Held by whoever switches power on the USB bus."""
+        return self.runtime / "usb.lock"
+
+    @property
+    def heartbeat(self) -> Path:
+        """What the health server reads."""
+        return self.runtime / "health" / "heartbeat"
+
+
+class House:
+    """The running daemon as its callers see it (:class:`failberry.control.service.Appliance`)."""
+
+    def __init__(
+        self,
+        config: Config,
+        places: Places,
+        engine: Engine,
+        *,
+        world: World,
+        store: Store,
+        ports: ModemPorts,
+        power: UsbPower,
+        report: Callable[[Report], None],
+    ) -> None:
+        self.config = config
+        self._places = places
+        self._engine = engine
+        self._world = world
+        self._store = store
+        self._ports = ports
+        self._bus = byhand.Bus(power)
+        self._report = report
+
+    async def status(self) -> Snapshot:
+        """How things are now."""
+        return self._engine.snapshot()
+
+    async def configuration(self) -> tuple[str, tuple[str, ...]]:
+        """The configuration in force, without secrets."""
+        return show(self.config), warnings(self.config, self._places.config)
+
+    async def reload(self) -> None:
+        """Read the file again; raises ConfigError, and then the old configuration stays."""
+        config = load(self._places.config)
+        self.config = config
+        self._world.reconfigure(config)
+        self._engine.post(ConfigChanged(config=config))
+
+    async def redial(self) -> None:
+        """Hang up and dial, now."""
+        self._engine.post(RedialRequested())
+
+    async def forget_pin(self) -> None:
+        """Forget which PINs were refused."""
+        if (problem := self._store.forget_pins()) is not None:
+            raise OSError(problem)
+        self._engine.post(PinForgotten())
+
+    async def take_step(self, rung: Rung, *, force: bool) -> None:
+        """Begin this step of recovery now."""
+        modem = self._engine.appliance.modem
+        self._engine.post(await byhand.allow_step(modem, self._bus, self.config, rung, force=force))
+
+    async def power_plan(self) -> PowerPreview:
+        """What a power cycle of the modem would do."""
+        return await byhand.power_plan(self._bus, self.config, self._engine.appliance.modem.usb_path)
+
+    async def usb(self) -> UsbView:
+        """The USB bus, and how the modem's power can be cut."""
+        return await byhand.look(self._bus, self.config, self._engine.appliance.modem.usb_path)
+
+    async def send_command(self, text: str) -> AtAnswer:
+        """Send one AT command to the modem, if it may be sent now."""
+        return await byhand.send_command(self._engine.appliance.modem, self._ports, text, report=self._report)
+
+    async def disable_cdrom(self, *, confirmed: bool) -> CdromSwitch:
+        """Take the stick's CD-ROM away for good; without ``confirmed`` only tell how."""
+        modem = self._engine.appliance.modem
+        return await byhand.disable_cdrom(modem, self._ports, confirmed=confirmed, report=self._report)
