@@ -125,9 +125,9 @@ def remove_all() -> tuple[str, ...]:
     """Hang up and clean up for real."""
     import asyncio  # late, both: nothing else needs the daemon's parts
 
-    from failberry import daemon
+    from failberry import daemon, house
 
-    return asyncio.run(daemon.release(daemon.Places()))
+    return asyncio.run(daemon.release(house.Places()))
 
 
 def request(arguments: SimpleNamespace, ask: Callable[[], int | None], *, done: str = "") -> int:
