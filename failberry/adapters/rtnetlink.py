@@ -114,6 +114,7 @@ def our_rule(message: Message) -> RoutingRule | None:
         table=message.get_attr("FRA_TABLE") if message["action"] == _FR_ACT_TO_TBL else None,
         source=ip_network((source, message["src_len"])) if source else None,
         mark=message.get_attr("FRA_FWMARK"),
+        input_interface=message.get_attr("FRA_IIFNAME"),
         suppress_prefixlength=None if limit == _NO_SUPPRESSION else limit,
     )
 
@@ -172,6 +173,8 @@ def rule_request(rule: RoutingRule) -> Attributes:
         request |= {"src": str(rule.source.network_address), "src_len": rule.source.prefixlen}
     if rule.mark is not None:
         request |= {"fwmark": rule.mark, "fwmask": MARK_MASK}
+    if rule.input_interface is not None:
+        request["iifname"] = rule.input_interface
     if rule.suppress_prefixlength is not None:
         request["suppress_prefixlen"] = rule.suppress_prefixlength
     return request

@@ -18,7 +18,9 @@ class Chain(StrEnum):
     MANGLE_FORWARD = "mangle_forward"
     """MSS clamping."""
     MANGLE_OUTPUT = "mangle_output"
-    """Marks of the Pi's own replies, before they are routed again."""
+    """Marks of the Pi's own packets, before they are routed again."""
+    MANGLE_POSTROUTING = "mangle_postrouting"
+    """Connection marks of what leaves, once its line is known."""
     NAT_PREROUTING = "nat_prerouting"
     NAT_POSTROUTING = "nat_postrouting"
     INPUT = "input"
@@ -42,6 +44,14 @@ class Accept:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drop:
     """Silence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """Drop, and tell the sender: by a TCP reset, or by ICMP "administratively prohibited" (RFC 1812, 4443)."""
+
+    reset: bool = False
+    """Only with ``protocol="tcp"``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +87,15 @@ class RestoreMark:
     mask: int
 
 
-Verdict = Accept | Drop | Masquerade | Dnat | ClampMss | SetConnectionMark | RestoreMark
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetMark:
+    """Mark this one packet, under the mask."""
+
+    mark: int
+    mask: int
+
+
+Verdict = Accept | Drop | Reject | Masquerade | Dnat | ClampMss | SetConnectionMark | RestoreMark | SetMark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +121,18 @@ class Rule:
     states: frozenset[ConnectionState] = frozenset()
     dnatted: bool = False
     """Only connections whose destination we rewrote."""
+    reply: bool = False
+    """Only packets against the direction in which their connection began."""
     connection_mark: tuple[int, int] | None = None
     """(value, mask)"""
+    mark: tuple[int, int] | None = None
+    """The packet's own mark: (value, mask)"""
+    length: int | None = None
+    """Bytes of the whole IP packet, its header included, in both families."""
     tcp_syn: bool = False
     """Only packets that open a TCP connection (SYN, not RST)."""
+    tcp_midstream: bool = False
+    """Only packets of a TCP connection that is open already (neither SYN nor RST)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,11 @@ Three ideas carry the whole:
 * Rules name interfaces, so they stand before the interface exists and outlive it.
 * What is not dropped here passes: every chain ends in the kernel's default, and nothing is said about
   other interfaces.  A rule that accepts is there to come before a rule that drops.
-* A connection keeps the line that it came in over.  Its first packet marks the connection; packets that
-  come back out of the house carry the mark to the ``fwmark`` rules of :mod:`failberry.core.intent`.  Packets
-  from the uplink never get the mark, or they would be sent straight out again.  A connection that
-  begins inside the house is not marked: it follows the active line.
+* A connection keeps its line: the one that it came in over, or the one that its first packet left by.
+  That packet marks the connection; packets that go out of the house carry the mark to the ``fwmark``
+  rules of :mod:`failberry.core.intent`.  Packets from the uplink never get the mark, or they would be sent
+  straight out again.  By their mark the connections of a line are also dropped and counted, so the Pi's
+  own probes are not marked: an answer that is late must still find its way in.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 
 from failberry.config import HEALTH_PORT, MOBILE_INTERFACE, Client, Config, Mode, PortForward
-from failberry.core.facts import NetworkFacts
+from failberry.core.facts import InterfaceAddress, NetworkFacts
 from failberry.core.filter import (
     Accept,
     Chain,
@@ -32,11 +33,13 @@ from failberry.core.filter import (
     Drop,
     FilterIntent,
     Masquerade,
+    Reject,
     RestoreMark,
     Rule,
     SetConnectionMark,
+    SetMark,
 )
-from failberry.core.intent import CELLULAR_MARK, MARK_MASK, WIRED_MARK
+from failberry.core.intent import CELLULAR_MARK, MARK_MASK, ROUTER_MARK, WIRED_MARK
 
 Network = IPv4Network | IPv6Network
 
@@ -45,6 +48,8 @@ _ICMP = (3, 8, 11, 12)
 _ICMPV6 = (1, 2, 3, 4, 128, 130, 134, 135, 136)
 """Unreachable, packet too big, time exceeded, parameter problem, echo request; then what the link itself
 needs: listener query, router advertisement, neighbour solicitation and advertisement (RFC 4890 4.4.1)."""
+_ECHO = {4: ("icmp", 8, 37), 6: ("icmpv6", 128, 57)}
+"""Protocol and type of an echo request, and how long ours are (:mod:`failberry.adapters.prober`)."""
 _LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 _LINK_LOCAL_6 = IPv6Network("fe80::/10")
 _DHCP_CLIENT, _DHCPV6_CLIENT = (68, 68), (546, 546)
@@ -63,11 +68,12 @@ class _Uplink:
     words: str
 
 
-def filter_intent(config: Config, facts: NetworkFacts) -> FilterIntent:
+def filter_intent(config: Config, facts: NetworkFacts, *, block_clients: bool = False) -> FilterIntent:
     """Every rule of ours, in order.
 
     Of ``facts`` only the addresses of the house's own interface are used; without them the rules that
-    protect its prefixes are left out, and all others stand.
+    speak of them are left out, and all others stand.  ``block_clients``: the mobile line is kept for
+    the Pi itself and for answers to what comes in over it.
     """
     uplinks = _uplinks(config)
     return FilterIntent(
@@ -75,10 +81,16 @@ def filter_intent(config: Config, facts: NetworkFacts) -> FilterIntent:
             *_no_forged_sources(uplinks, _house(config, facts)),
             *_marks(config, uplinks),
             *_port_forwards(config),
+            *_canary(config, facts),
             *_source_addresses(config, facts),
             *(rule for uplink in uplinks for rule in _input(config, uplink)),
+            *_hairpin(config, facts),
             *(rule for uplink in uplinks for rule in _forward_from(config, uplink)),
-            *(rule for uplink in uplinks for rule in _forward_to(config, uplink)),
+            *(
+                rule
+                for uplink in uplinks
+                for rule in _forward_to(config, uplink, block_clients=block_clients)
+            ),
             *_segment_sizes(),
         )
     )
@@ -93,10 +105,15 @@ def _uplinks(config: Config) -> tuple[_Uplink, ...]:
 
 def _house(config: Config, facts: NetworkFacts) -> tuple[Network, ...]:
     """Prefixes of the house's own network, without the link-local ones that every link has."""
+    prefixes = {address.network for address in _own(config, facts)}
+    return tuple(sorted(prefixes, key=lambda each: (each.version, int(each.network_address), each.prefixlen)))
+
+
+def _own(config: Config, facts: NetworkFacts) -> tuple[InterfaceAddress, ...]:
+    """The Pi's addresses in the house, without the link-local ones."""
     interface = facts.interface(config.lan_interface)
     addresses = interface.addresses if interface is not None else ()
-    prefixes = {address.network for address in addresses if not address.is_link_local}
-    return tuple(sorted(prefixes, key=lambda each: (each.version, int(each.network_address), each.prefixlen)))
+    return tuple(each for each in addresses if not each.ip.is_link_local)
 
 
 def _no_forged_sources(uplinks: tuple[_Uplink, ...], house: tuple[Network, ...]) -> Iterator[Rule]:
@@ -124,19 +141,36 @@ def _marks(config: Config, uplinks: tuple[_Uplink, ...]) -> Iterator[Rule]:
             why=f"Remember that this connection came in over {uplink.words}",
         )
     for uplink in uplinks:
-        # The first packet came from the uplink, so what the house sends of this connection are replies.
         yield Rule(
             chain=Chain.MANGLE_PREROUTING,
             input_interface=config.lan_interface,
             connection_mark=(uplink.mark, MARK_MASK),
             verdict=RestoreMark(mask=MARK_MASK),
-            why=f"Replies of the house leave by {uplink.words}, where the question came from",
+            why=f"What the house sends on a connection of {uplink.words} leaves by it",
         )
         yield Rule(
             chain=Chain.MANGLE_OUTPUT,
             connection_mark=(uplink.mark, MARK_MASK),
             verdict=RestoreMark(mask=MARK_MASK),
-            why=f"Replies of the Pi leave by {uplink.words}, where the question came from",
+            why=f"What the Pi sends on a connection of {uplink.words} leaves by it",
+        )
+        # Once the line is chosen; forwarded or the Pi's own.  Probes come with a mark of ours, set by themselves.
+        yield Rule(
+            chain=Chain.MANGLE_POSTROUTING,
+            output_interface=uplink.interface,
+            connection_mark=(0, MARK_MASK),
+            mark=(0, MARK_MASK),
+            verdict=SetConnectionMark(mark=uplink.mark, mask=MARK_MASK),
+            why=f"Remember that this connection began over {uplink.words}, and keep it there",
+        )
+    if config.mode is Mode.STANDBY_GATEWAY and config.standby.reply_via_router:
+        # Only what answers: behind a forwarded port the house answers to the Pi itself, not by the router.
+        yield Rule(
+            chain=Chain.MANGLE_PREROUTING,
+            input_interface=MOBILE_INTERFACE,
+            reply=True,
+            verdict=SetMark(mark=ROUTER_MARK, mask=MARK_MASK),
+            why="Answers to clients go back through the main router, which must see both directions",
         )
 
 
@@ -156,6 +190,50 @@ def _port_forwards(config: Config) -> Iterator[Rule]:
 
 def _offered(forward: PortForward) -> str:
     return f"Port forward: {forward.proto} {forward.ports} on the mobile line is {forward.to} in the house"
+
+
+def _canary(config: Config, facts: NetworkFacts) -> Iterator[Rule]:
+    """Answer, in the name of nobody, whatever the main router sends to us and not to the Internet."""
+    own = next((each.ip for each in _own(config, facts) if isinstance(each.ip, IPv4Address)), None)
+    if config.mode is not Mode.STANDBY_GATEWAY or not config.standby.canary or own is None:
+        return
+    # Nothing needs to let it in: the house may speak to the Pi.
+    yield Rule(
+        chain=Chain.NAT_PREROUTING,
+        family=4,
+        input_interface=config.lan_interface,
+        protocol="icmp",
+        icmp_types=(_ECHO[4][1],),
+        destination=IPv4Network(config.standby.canary),
+        verdict=Dnat(address=own),
+        why="The canary is answered by the Pi itself exactly when the main router sends its traffic here",
+    )
+
+
+def _hairpin(config: Config, facts: NetworkFacts) -> Iterator[Rule]:
+    """What the Pi asks over the wired line must not be answered over the mobile one by way of the router."""
+    if config.mode is not Mode.STANDBY_GATEWAY:
+        return
+    rule = partial(Rule, chain=Chain.FORWARD, input_interface=config.lan_interface, verdict=Drop())
+    for text in config.probe.targets:
+        target = ip_network(text)
+        protocol, kind, length = _ECHO[target.version]
+        yield rule(
+            family=target.version,
+            protocol=protocol,
+            icmp_types=(kind,),
+            destination=target,
+            length=length,
+            why="A probe of the wired line that the router sent back here proves nothing, so it gets no answer",
+        )
+    for address in _own(config, facts):
+        # The kernel itself takes none of IPv4 ("martian source"), but lets those of IPv6 pass.
+        if address.version == 6:
+            yield rule(
+                family=6,
+                source=ip_network(address.ip),
+                why="Sent by the Pi and back by the router: it would leave with an address that nobody can answer",
+            )
 
 
 def _source_addresses(config: Config, facts: NetworkFacts) -> Iterator[Rule]:
@@ -281,7 +359,7 @@ def _forward_from(config: Config, uplink: _Uplink) -> Iterator[Rule]:
     yield rule(verdict=Drop(), why=f"Nothing else in the house is offered on {uplink.words}")
 
 
-def _forward_to(config: Config, uplink: _Uplink) -> Iterator[Rule]:
+def _forward_to(config: Config, uplink: _Uplink, *, block_clients: bool) -> Iterator[Rule]:
     rule = partial(Rule, chain=Chain.FORWARD, output_interface=uplink.interface)
     # Sources outside the house's prefixes may pass: further networks behind the main router, or a VPN.
     yield rule(
@@ -289,13 +367,27 @@ def _forward_to(config: Config, uplink: _Uplink) -> Iterator[Rule]:
         verdict=Drop(),
         why="Belongs to no connection, so it would leave without masquerading and show a house address",
     )
-    if uplink.mark != CELLULAR_MARK or not config.firewall.mobile_clients:
+    yield rule(
+        protocol="tcp",
+        tcp_midstream=True,
+        states=_NEW,
+        verdict=Reject(reset=True),
+        why=f"Began over another line or was dropped, and nobody over {uplink.words} knows it: begin anew",
+    )
+    if uplink.mark != CELLULAR_MARK or not (block_clients or config.firewall.mobile_clients):
         return
     yield rule(
+        reply=True,
         connection_mark=(uplink.mark, MARK_MASK),
         verdict=Accept(),
         why="Replies to what came in over the mobile line, whoever gives them",
     )
+    if block_clients:
+        # Told, not silent: whoever hears no answer tries for minutes.
+        why = "The data cap is reached: the mobile line is for the Pi itself, and for what comes in over it"
+        yield rule(protocol="tcp", verdict=Reject(reset=True), why=why)
+        yield rule(verdict=Reject(), why=why)
+        return
     for text in config.firewall.mobile_clients:
         client, why = _client(text), f"May use the mobile line: {text}"
         if isinstance(client, str):

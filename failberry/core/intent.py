@@ -15,17 +15,23 @@ ROUTE_PROTOCOL = 0xFB
 MAIN_TABLE = 254
 WIRED_TABLE = 2510
 CELLULAR_TABLE = 2511
+ROUTER_TABLE = 2512
 
-WIRED_MARK = 0x0FB10000
-CELLULAR_MARK = 0x0FB20000
-MARK_MASK = 0x0FFF0000
-"""Our bits of fwmark and connmark; the rest belongs to others."""
+WIRED_MARK = 0x01000000
+CELLULAR_MARK = 0x02000000
+ROUTER_MARK = 0x03000000
+"""Of packets only: answers from the mobile line that shall pass the main router."""
+MARK_MASK = 0x0F000000
+"""Our bits of fwmark and connmark; the rest belongs to others: 0x00ff0000 to Tailscale, 0xc000 to Kubernetes,
+0x3f00 to mwan3, the lower ones to Docker and wg-quick."""
 
 # The kernel asks its rules in this order (ip-rule(8)).  Gaps let an owner put rules of his own in between.
+PRIORITY_VIA_ROUTER = 20050
+"""Answers that shall pass the main router; before the house, which would be reached directly."""
 PRIORITY_HOUSE = 20100
 """Networks that the main table knows by name, the LAN first of all, are reached directly."""
 PRIORITY_MARK = 20200
-"""Connections that came in over a line, and probes of a line: by that line.  Asked before the source,
+"""Connections that a line carries, and probes of a line: by that line.  Asked before the source,
 because the answer of a forwarded port still carries the house's address when it is routed."""
 PRIORITY_MARK_ONLY = 20300
 """… or not at all."""
@@ -35,6 +41,11 @@ PRIORITY_SOURCE_ONLY = 20500
 """… or not at all."""
 PRIORITY_SPECIFIC = 20600
 """New flows: whatever the main table knows better than by its default route."""
+PRIORITY_CLIENTS = 20630
+"""New flows of the house, in standby-gateway mode: by the mobile line …"""
+PRIORITY_CLIENTS_ONLY = 20660
+"""… or not at all.  Of numbers of their own: a rule without an interface that is deleted would take one of the
+same number with an interface along (rule_find() in net/core/fib_rules.c compares only what is said)."""
 PRIORITY_ACTIVE = 20700
 """New flows: the active line, where it is not the main table's own."""
 PRIORITY_LAST_RESORT = 32800
@@ -74,19 +85,31 @@ class RoutingRule:
     source: IPv4Network | IPv6Network | None = None
     mark: int | None = None
     """Compared under :data:`MARK_MASK`."""
+    input_interface: str | None = None
+    """Only what came in there to be passed on."""
     suppress_prefixlength: int | None = None
     """Routes of that table with a prefix of this length or shorter do not count."""
     why: str = ""
 
     def same(self) -> tuple[object, ...]:
         """Return what the kernel stores: everything but the reason."""
-        return (self.family, self.priority, self.table, self.source, self.mark, self.suppress_prefixlength)
+        return (
+            self.family,
+            self.priority,
+            self.table,
+            self.source,
+            self.mark,
+            self.input_interface,
+            self.suppress_prefixlength,
+        )
 
     def command(self) -> str:
         """Return the ``ip`` command line that makes it."""
         words = [f"ip -{self.family} rule add priority {self.priority}"]
         if self.source is not None:
             words.append(f"from {self.source}")
+        if self.input_interface is not None:
+            words.append(f"iif {self.input_interface}")
         if self.mark is not None:
             words.append(f"fwmark {self.mark:#x}/{MARK_MASK:#x}")
         words.append("unreachable" if self.table is None else f"lookup {self.table}")

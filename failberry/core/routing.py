@@ -16,9 +16,13 @@ default route in it, and the kernel's rules choose between them, in the order of
    a foreign address, useless, and on the mobile line even costly.  The refusal is a rule and not a
    route in the line's table, because the rules below look into the same table, and for them an empty
    table must mean "ask the next one".
-3. *New flows take the active line.*  The wired line is the main table's own, so only an active mobile
-   line needs a rule: a failover is one rule added, a failback the same rule deleted.
-4. *The last resort is the mobile line*, in both modes: if the wired default route goes away while the
+3. *What the house sends takes the mobile line, or none*, in standby-gateway mode.  There the main router
+   chose before us: back to it would be a loop, also while the daemon is dead or the mobile line is gone.
+4. *New flows take the active line*, of IPv4 and IPv6 apart: in standby-gateway mode those of the Pi itself.
+   The wired line is the main table's own, so only an active mobile line needs a rule: a failover is one rule
+   added, a failback the same rule deleted.  In dual-wan-router mode the house's IPv6 is refused where
+   no line has it, so that clients turn to IPv4 at once.
+5. *The last resort is the mobile line*, in both modes: if the wired default route goes away while the
    daemon is dead, the kernel finds the other way by itself.  And if the mobile line goes away, its
    routes go with it, its table is empty, and the kernel goes on to the main table.
 """
@@ -29,13 +33,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import ip_network
 
-from failberry.config import Config
+from failberry.config import MOBILE_INTERFACE, Config, Mode
 from failberry.core.facts import Address, Interface, NetworkFacts, Session
 from failberry.core.intent import (
     CELLULAR_MARK,
     CELLULAR_TABLE,
     MAIN_TABLE,
     PRIORITY_ACTIVE,
+    PRIORITY_CLIENTS,
+    PRIORITY_CLIENTS_ONLY,
     PRIORITY_HOUSE,
     PRIORITY_LAST_RESORT,
     PRIORITY_MARK,
@@ -43,6 +49,9 @@ from failberry.core.intent import (
     PRIORITY_SOURCE,
     PRIORITY_SOURCE_ONLY,
     PRIORITY_SPECIFIC,
+    PRIORITY_VIA_ROUTER,
+    ROUTER_MARK,
+    ROUTER_TABLE,
     WIRED_MARK,
     WIRED_TABLE,
     Route,
@@ -60,13 +69,18 @@ _LINES = (
 
 
 def route_intent(
-    config: Config, facts: NetworkFacts, session: Session | None, active: UplinkName | None
+    config: Config,
+    facts: NetworkFacts,
+    session: Session | None,
+    *,
+    active: UplinkName | None,
+    active6: UplinkName | None,
 ) -> RouteIntent:
     """Return the whole wish for the kernel's routing.
 
     ``session`` is the mobile line's, if it has one; ``active`` is the line that shall carry
-    new flows.  What a line has is read from ``facts``, so a line that is not there yet, or no more,
-    gets no route, whatever ``active`` says.
+    new flows of IPv4, ``active6`` of IPv6.  What a line has is read from ``facts``, so a line that is
+    not there yet, or no more, gets no route, whatever these say.
     """
     routes: list[Route] = []
     rules: list[RoutingRule] = []
@@ -79,14 +93,16 @@ def route_intent(
         sources = {WIRED_TABLE: _addresses(wired, family), CELLULAR_TABLE: _addresses(mobile, family)}
         default = facts.default(config.wired.interface, family)
         if default is not None:
-            routes.append(
-                Route(family=family, table=WIRED_TABLE, interface=default.interface, gateway=default.gateway)
+            routes += (
+                Route(family=family, table=table, interface=default.interface, gateway=default.gateway)
+                for table in _tables_of_the_wired_line(config)
             )
         mobile_ready = mobile is not None and mobile.up and bool(sources[CELLULAR_TABLE])
         if mobile is not None and mobile_ready:
             routes.append(Route(family=family, table=CELLULAR_TABLE, interface=mobile.name, gateway=gateway))
+        rules += _via_router(config, family)
         rules += _answers(family, sources)
-        rules += _new_flows(family, mobile=mobile_ready, active=active)
+        rules += _new_flows(config, family, mobile=mobile_ready, active=active if family == 4 else active6)
     return RouteIntent(routes=frozenset(routes), rules=tuple(rules))
 
 
@@ -102,6 +118,26 @@ def _addresses(interface: Interface | None, family: int) -> tuple[Address, ...]:
         return ()
     own = {each.ip for each in interface.addresses if each.version == family and not each.ip.is_link_local}
     return tuple(sorted(own, key=int))
+
+
+def _tables_of_the_wired_line(config: Config) -> tuple[int, ...]:
+    return (WIRED_TABLE, ROUTER_TABLE) if _replies_via_router(config) else (WIRED_TABLE,)
+
+
+def _replies_via_router(config: Config) -> bool:
+    return config.mode is Mode.STANDBY_GATEWAY and config.standby.reply_via_router
+
+
+def _via_router(config: Config, family: int) -> Iterable[RoutingRule]:
+    if _replies_via_router(config):
+        yield RoutingRule(
+            family=family,
+            priority=PRIORITY_VIA_ROUTER,
+            table=ROUTER_TABLE,
+            input_interface=MOBILE_INTERFACE,
+            mark=ROUTER_MARK,
+            why="answers to clients go back through the main router",
+        )
 
 
 def _answers(family: int, sources: dict[int, tuple[Address, ...]]) -> Iterable[RoutingRule]:
@@ -146,16 +182,22 @@ def _or_not_at_all(rule: RoutingRule, line: UplinkName, *, priority: int) -> Ite
     yield replace(rule, priority=priority, table=None, why=f"or not at all: the {line} line has no route")
 
 
-def _new_flows(family: int, *, mobile: bool, active: UplinkName | None) -> Iterable[RoutingRule]:
+def _new_flows(
+    config: Config, family: int, *, mobile: bool, active: UplinkName | None
+) -> Iterable[RoutingRule]:
+    # These stand while there is no mobile line: so what the house sends is refused, not sent back.
+    clients = tuple(_clients(config, family, active))
+    if mobile or clients:
+        yield RoutingRule(
+            family=family,
+            priority=PRIORITY_SPECIFIC,
+            table=MAIN_TABLE,
+            suppress_prefixlength=0,
+            why="new flows obey every route of the main table but its default route",
+        )
+    yield from clients
     if not mobile:
         return
-    yield RoutingRule(
-        family=family,
-        priority=PRIORITY_SPECIFIC,
-        table=MAIN_TABLE,
-        suppress_prefixlength=0,
-        why="new flows obey every route of the main table but its default route",
-    )
     if active is UplinkName.CELLULAR:
         yield RoutingRule(
             family=family,
@@ -169,3 +211,26 @@ def _new_flows(family: int, *, mobile: bool, active: UplinkName | None) -> Itera
         table=CELLULAR_TABLE,
         why="where the main table knows no way, the cellular line is one, even while the daemon is dead",
     )
+
+
+def _clients(config: Config, family: int, active: UplinkName | None) -> Iterable[RoutingRule]:
+    """What the house sends, where it does not simply take the active line."""
+    if config.mode is Mode.STANDBY_GATEWAY:
+        line = RoutingRule(
+            family=family,
+            priority=PRIORITY_CLIENTS,
+            table=CELLULAR_TABLE,
+            input_interface=config.lan_interface,
+            why="what the house sends here is meant for the cellular line",
+        )
+        yield line
+        why = "or for none: back to the main router it would go round in circles"
+        yield replace(line, priority=PRIORITY_CLIENTS_ONLY, table=None, why=why)
+    elif family == 6 and active is None:
+        yield RoutingRule(
+            family=family,
+            priority=PRIORITY_CLIENTS_ONLY,
+            table=None,
+            input_interface=config.lan_interface,
+            why="no line has IPv6: clients are told at once, and turn to IPv4",
+        )

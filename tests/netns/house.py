@@ -121,7 +121,8 @@ async def wish(config: Config, active: UplinkName | None = None) -> RouteIntent:
     adapter = Netlink()
     facts = await adapter.observe()
     await adapter.close()
-    return route_intent(config, facts, SESSION, active or ACTIVE[config.mode])
+    line = active or ACTIVE[config.mode]
+    return route_intent(config, facts, SESSION, active=line, active6=line)
 
 
 async def apply(intent: RouteIntent) -> tuple[str | None, NetworkFacts]:

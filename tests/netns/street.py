@@ -135,7 +135,8 @@ class Street:
     async def route(self, netlink: Netlink, session, active=UplinkName.CELLULAR) -> None:
         """Routes, rules and filter, as the core would have them."""
         facts = await netlink.observe()
-        assert (await netlink.apply(route_intent(CONFIG, facts, session, active))).problem is None
+        intent = route_intent(CONFIG, facts, session, active=active, active6=active)
+        assert (await netlink.apply(intent)).problem is None
         await asyncio.to_thread(NFTABLES.apply, filter_intent(CONFIG, facts))
 
     def held(self) -> list[tuple[str, int]]:

@@ -96,7 +96,9 @@ def test_twenty_cycles_touch_nothing_of_others_and_leave_everything_as_it_was(ho
         handles = []
         for number in range(20):
             config = (STANDBY, ROUTER)[number % 2]
-            intent = route_intent(config, await adapter.observe(), SESSION, ACTIVE[config.mode])
+            line = ACTIVE[config.mode]
+            facts = await adapter.observe()
+            intent = route_intent(config, facts, SESSION, active=line, active6=line)
             for _ in range(2):
                 assert (await adapter.apply(intent)).problem is None
             assert intent.matches((await adapter.observe()).ours)

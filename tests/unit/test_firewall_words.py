@@ -23,9 +23,11 @@ from failberry.core.filter import (
     Drop,
     FilterIntent,
     Masquerade,
+    Reject,
     RestoreMark,
     Rule,
     SetConnectionMark,
+    SetMark,
 )
 from failberry.errors import InvariantError
 
@@ -92,6 +94,21 @@ def test_whatever_is_changed_in_the_table_is_noticed():
 @pytest.mark.parametrize(
     "stranger",
     [
+        *(
+            {"rule": {"chain": "forward", "comment": "x", "expr": [expression, {"drop": None}]}}
+            for expression in (
+                {
+                    "match": {
+                        "op": "!",
+                        "left": {"payload": {"protocol": "tcp", "field": "flags"}},
+                        "right": "syn",
+                    }
+                },
+                {"match": {"op": "==", "left": {"ct": {"key": "direction"}}, "right": "original"}},
+                {"match": {"op": ">", "left": {"meta": {"key": "length"}}, "right": 37}},
+                {"reject": {"type": "icmpx", "expr": "port-unreachable"}},
+            )
+        ),
         {"set": {"name": "guests"}},
         {"table": {"family": "inet", "name": "failberry", "flags": "dormant"}},
         {"chain": {"name": "input", "type": "filter", "hook": "input", "prio": 0, "policy": "drop"}},
@@ -166,14 +183,17 @@ MARK = st.tuples(st.integers(1, 0xFF), st.just(0xFFF))
 VERDICTS = st.one_of(
     st.just(Accept()),
     st.just(Drop()),
+    st.builds(Reject, reset=st.booleans()),
     st.just(Masquerade()),
     st.just(ClampMss()),
     st.builds(Dnat, address=st.ip_addresses(v=4), ports=st.none() | PORTS),
     st.builds(SetConnectionMark, mark=st.integers(0, 0xFFFF), mask=st.integers(0, 0xFFFFFFFF)),
     st.builds(RestoreMark, mask=st.integers(1, 0xFFFFFFFF)),
+    st.builds(SetMark, mark=st.integers(0, 0xFFFF), mask=st.integers(0, 0xFFFFFFFF)),
 )
 TRANSPORTS = st.one_of(
     st.fixed_dictionaries({"protocol": st.just("tcp"), "ports": st.none() | PORTS, "tcp_syn": st.booleans()}),
+    st.fixed_dictionaries({"protocol": st.just("tcp"), "tcp_midstream": st.booleans()}),
     st.fixed_dictionaries({"protocol": st.just("udp"), "ports": st.none() | PORTS}),
     st.fixed_dictionaries(
         {"protocol": st.sampled_from(["icmp", "icmpv6"]), "icmp_types": st.tuples(st.integers(0, 255))}
@@ -194,7 +214,10 @@ RULES = st.builds(
     source_mac=st.none() | st.just("02:00:00:aa:bb:cc"),
     states=st.frozensets(st.sampled_from(ConnectionState)),
     dnatted=st.booleans(),
+    reply=st.booleans(),
     connection_mark=st.none() | MARK,
+    mark=st.none() | MARK,
+    length=st.none() | st.integers(0, 0xFFFF),
 )
 
 
@@ -218,6 +241,10 @@ def test_the_words_of_iptables_say_the_rule_and_nothing_else(rule):
         {"target": "DROP", "tcp": {"tcp-flags": ["FIN,SYN,RST,ACK", "SYN"], "dport": "80"}},
         {"target": "DROP", "conntrack": {"ctstate": "NEW", "ctdir": "REPLY"}},
         {"target": "DROP", "conntrack": {"ctstate": "SNAT"}},
+        {"target": "DROP", "conntrack": {"ctdir": "ORIGINAL"}},
+        {"target": "DROP", "tcp": {"tcp-flags": ["SYN,RST", "RST"]}},
+        {"target": "DROP", "length": {"length": "37:57"}},
+        {"target": {"REJECT": {"reject-with": "icmp-port-unreachable"}}},
         {"target": "DROP", "icmp": {"icmp-type": "3/4"}},
         {"target": "DROP", "limit": {"limit": "1/sec"}},
     ],

@@ -22,9 +22,11 @@ from failberry.core.filter import (
     Drop,
     FilterIntent,
     Masquerade,
+    Reject,
     RestoreMark,
     Rule,
     SetConnectionMark,
+    SetMark,
     Verdict,
 )
 from failberry.errors import AdapterError, AdapterReason, InvariantError
@@ -37,6 +39,7 @@ _HOOKS = {
     Chain.MANGLE_FORWARD: "type filter hook forward priority mangle; policy accept;",
     # Only chains of type route make the kernel look for a route again after a mark was changed.
     Chain.MANGLE_OUTPUT: "type route hook output priority mangle; policy accept;",
+    Chain.MANGLE_POSTROUTING: "type filter hook postrouting priority mangle; policy accept;",
     Chain.NAT_PREROUTING: "type nat hook prerouting priority dstnat; policy accept;",
     Chain.NAT_POSTROUTING: "type nat hook postrouting priority srcnat; policy accept;",
     Chain.INPUT: "type filter hook input priority filter; policy accept;",
@@ -111,13 +114,21 @@ def _matches(rule: Rule) -> Iterator[str]:
         if network is not None:
             yield f"{'ip' if network.version == 4 else 'ip6'} {field} {network}"
     yield from _protocol(rule)
+    if rule.length is not None:
+        # Unlike "ip6 length", which is without the header (RFC 8200 section 3).
+        yield f"meta length {rule.length}"
     if rule.states:
         yield f"ct state {','.join(sorted(rule.states))}"
     if rule.dnatted:
         yield "ct status dnat"
+    if rule.reply:
+        yield "ct direction reply"
     if rule.connection_mark is not None:
         mark, mask = rule.connection_mark
         yield f"ct mark & {mask:#010x} == {mark:#010x}"
+    if rule.mark is not None:
+        mark, mask = rule.mark
+        yield f"meta mark & {mask:#010x} == {mark:#010x}"
 
 
 def _protocol(rule: Rule) -> Iterator[str]:
@@ -127,10 +138,12 @@ def _protocol(rule: Rule) -> Iterator[str]:
         yield f"{rule.protocol} type {{ {', '.join(map(str, sorted(rule.icmp_types)))} }}"
     elif rule.ports is not None:
         yield f"{rule.protocol} dport {_range(rule.ports)}"
-    elif not rule.tcp_syn:
+    elif not rule.tcp_syn and not rule.tcp_midstream:
         yield f"meta l4proto {rule.protocol}"
     if rule.tcp_syn:
         yield "tcp flags & (syn | rst) == syn"
+    if rule.tcp_midstream:
+        yield "tcp flags & (syn | rst) == 0"
 
 
 def _range(ports: tuple[int, int]) -> str:
@@ -145,6 +158,8 @@ def _verdict(rule: Rule) -> str:
             return "accept"
         case Drop():
             return "drop"
+        case Reject(reset=reset):
+            return "reject with tcp reset" if reset else "reject with icmpx admin-prohibited"
         case Masquerade():
             return "masquerade"
         case Dnat(address=address, ports=ports):
@@ -153,6 +168,8 @@ def _verdict(rule: Rule) -> str:
             return "tcp option maxseg size set rt mtu"
         case SetConnectionMark(mark=mark, mask=mask):
             return f"ct mark set ct mark & {~mask & 0xFFFFFFFF:#010x} | {mark:#010x}"
+        case SetMark(mark=mark, mask=mask):
+            return f"meta mark set meta mark & {~mask & 0xFFFFFFFF:#010x} | {mark:#010x}"
         case RestoreMark(mask=mask):
             # Kernels before 6.14 cannot combine two marks, but the value is known: it was just matched.
             if rule.connection_mark is None or rule.connection_mark[1] != mask:

@@ -22,9 +22,11 @@ from failberry.core.filter import (
     Drop,
     FilterIntent,
     Masquerade,
+    Reject,
     RestoreMark,
     Rule,
     SetConnectionMark,
+    SetMark,
 )
 
 Json = Any
@@ -35,6 +37,7 @@ _HOOKS = {
     Chain.MANGLE_PREROUTING: ("filter", "prerouting", -150),
     Chain.MANGLE_FORWARD: ("filter", "forward", -150),
     Chain.MANGLE_OUTPUT: ("route", "output", -150),
+    Chain.MANGLE_POSTROUTING: ("filter", "postrouting", -150),
     Chain.NAT_PREROUTING: ("nat", "prerouting", -100),
     Chain.NAT_POSTROUTING: ("nat", "postrouting", 100),
     Chain.INPUT: ("filter", "input", 0),
@@ -105,11 +108,12 @@ def _rule(chain: Chain, why: str, expressions: Json) -> Rule:
         if not news or any(found.get(key, value) != value for key, value in news.items()):
             raise _StrangeError(f"{chain} holds what no rule of ours does: {json.dumps(each)[:200]}")
         found |= news
-    restored = found.pop("restored", None)
-    if restored is not None:
-        if found.get("connection_mark") != restored:
-            raise _StrangeError(f"{chain} restores a mark that it did not match: {restored}")
-        found["verdict"] = RestoreMark(mask=restored[1])
+    marked = found.pop("marked", None)
+    if marked is not None:
+        # Restoring is setting the very mark that the connection was seen to have.
+        mark, mask = marked
+        restored = found.get("connection_mark") == marked
+        found["verdict"] = RestoreMark(mask=mask) if restored else SetMark(mark=mark, mask=mask)
     if "verdict" not in found:
         raise _StrangeError(f"{chain} holds a rule that does nothing: {json.dumps(expressions)[:200]}")
     return Rule(chain=chain, why=why, **found)
@@ -122,6 +126,10 @@ def _expression(expression: Json) -> Iterator[tuple[str, Any]]:
             yield "verdict", Accept()
         case {"drop": None}:
             yield "verdict", Drop()
+        case {"reject": {"type": "tcp reset"}}:
+            yield "verdict", Reject(reset=True)
+        case {"reject": {"type": "icmpx", "expr": "admin-prohibited"}}:
+            yield "verdict", Reject()
         case {"masquerade": None}:
             yield "verdict", Masquerade()
         case {"dnat": {"addr": str(address), **rest}} if rest.keys() <= {"family", "port"}:
@@ -131,6 +139,13 @@ def _expression(expression: Json) -> Iterator[tuple[str, Any]]:
             yield from _change(key, value)
         case {"match": {"op": "==" | "in", "left": left, "right": right}}:
             yield from _match(left, right)
+        case {
+            "match": {"op": "!", "left": {"payload": {"protocol": "tcp", "field": "flags"}}, "right": flags}
+        }:
+            # None of these; written as "tcp flags & (…) == 0".
+            if set(_members(flags)) == {"syn", "rst"}:
+                yield "protocol", "tcp"
+                yield "tcp_midstream", True
 
 
 def _change(key: Json, value: Json) -> Iterator[tuple[str, Any]]:
@@ -140,7 +155,7 @@ def _change(key: Json, value: Json) -> Iterator[tuple[str, Any]]:
         case {"ct": {"key": "mark"}}, {"|": [{"&": [{"ct": {"key": "mark"}}, keep]}, mark]}:
             yield "verdict", SetConnectionMark(mark=mark, mask=_changed(keep, mark))
         case {"meta": {"key": "mark"}}, {"|": [{"&": [{"meta": {"key": "mark"}}, keep]}, mark]}:
-            yield "restored", (mark, _changed(keep, mark))
+            yield "marked", (mark, _changed(keep, mark))
 
 
 def _changed(keep: int, mark: int) -> int:
@@ -162,6 +177,10 @@ def _match(left: Json, right: Json) -> Iterator[tuple[str, Any]]:
             yield "states", frozenset(ConnectionState(each) for each in _members(right))
         case {"ct": {"key": "status"}} if right == "dnat":
             yield "dnatted", True
+        case {"ct": {"key": "direction"}} if right == "reply":
+            yield "reply", True
+        case {"&": [{"meta": {"key": "mark"}}, mask]}:
+            yield "mark", (right, mask)
         case {"&": [{"ct": {"key": "mark"}}, mask]}:
             yield "connection_mark", (right, mask)
 
@@ -174,6 +193,8 @@ def _match_meta(key: Json, right: Json) -> Iterator[tuple[str, Any]]:
             yield "input_interface", right
         case "oifname":
             yield "output_interface", right
+        case "length":
+            yield "length", right
         case "l4proto":
             yield "protocol", {"tcp": "tcp", "udp": "udp", "icmp": "icmp", "ipv6-icmp": "icmpv6"}[right]
 

@@ -17,11 +17,13 @@ from failberry.core.filter import (
     Drop,
     FilterIntent,
     Masquerade,
+    Reject,
     RestoreMark,
     Rule,
     SetConnectionMark,
+    SetMark,
 )
-from failberry.core.intent import CELLULAR_MARK, MARK_MASK
+from failberry.core.intent import CELLULAR_MARK, MARK_MASK, ROUTER_MARK
 
 NOWHERE = "fbproof0"
 """An interface that does not exist."""
@@ -45,9 +47,27 @@ PROOF = FilterIntent(
         _into(chain=Chain.MANGLE_PREROUTING, source=IPv4Network("192.0.2.0/24"), verdict=Drop()),
         _into(chain=Chain.MANGLE_PREROUTING, source=IPv6Network("2001:db8::/64"), verdict=Drop()),
         _into(chain=Chain.MANGLE_PREROUTING, connection_mark=_MARK, verdict=RestoreMark(mask=MARK_MASK)),
+        _into(
+            chain=Chain.MANGLE_PREROUTING,
+            reply=True,
+            verdict=SetMark(mark=ROUTER_MARK, mask=MARK_MASK),
+        ),
         _out(chain=Chain.MANGLE_OUTPUT, connection_mark=_MARK, verdict=RestoreMark(mask=MARK_MASK)),
         _into(chain=Chain.MANGLE_FORWARD, protocol="tcp", tcp_syn=True, verdict=ClampMss()),
         _out(chain=Chain.MANGLE_FORWARD, protocol="tcp", tcp_syn=True, verdict=ClampMss()),
+        _out(
+            chain=Chain.MANGLE_POSTROUTING,
+            connection_mark=(0, MARK_MASK),
+            mark=(0, MARK_MASK),
+            verdict=SetConnectionMark(mark=CELLULAR_MARK, mask=MARK_MASK),
+        ),
+        _into(
+            chain=Chain.NAT_PREROUTING,
+            protocol="icmp",
+            icmp_types=(8,),
+            destination=IPv4Network("198.18.0.251/32"),
+            verdict=Dnat(address=IPv4Address("192.0.2.1")),
+        ),
         _into(
             chain=Chain.NAT_PREROUTING,
             protocol="tcp",
@@ -82,7 +102,29 @@ PROOF = FilterIntent(
         _input(family=4, dnatted=True),
         _forward(states=frozenset({ConnectionState.INVALID}), verdict=Drop()),
         _forward(input_interface=NOWHERE, dnatted=True),
-        _forward(connection_mark=_MARK),
+        _forward(connection_mark=_MARK, reply=True),
+        _forward(
+            protocol="icmp",
+            icmp_types=(8,),
+            length=37,
+            destination=IPv4Network("192.0.2.1/32"),
+            verdict=Drop(),
+        ),
+        _forward(
+            protocol="icmpv6",
+            icmp_types=(128,),
+            length=57,
+            destination=IPv6Network("2001:db8::1/128"),
+            verdict=Drop(),
+        ),
+        _forward(
+            protocol="tcp",
+            tcp_midstream=True,
+            states=frozenset({ConnectionState.NEW}),
+            verdict=Reject(reset=True),
+        ),
+        _forward(protocol="tcp", verdict=Reject(reset=True)),
+        _forward(verdict=Reject()),
         _forward(source_mac="02:00:00:aa:bb:cc"),
         _forward(source=IPv4Network("192.0.2.7/32")),
         _forward(source=IPv6Network("2001:db8::/64")),

@@ -20,9 +20,11 @@ from failberry.core.filter import (
     Dnat,
     Drop,
     Masquerade,
+    Reject,
     RestoreMark,
     Rule,
     SetConnectionMark,
+    SetMark,
     Verdict,
 )
 
@@ -33,6 +35,7 @@ PLACES = {
     Chain.MANGLE_PREROUTING: ("mangle", "PREROUTING"),
     Chain.MANGLE_FORWARD: ("mangle", "FORWARD"),
     Chain.MANGLE_OUTPUT: ("mangle", "OUTPUT"),
+    Chain.MANGLE_POSTROUTING: ("mangle", "POSTROUTING"),
     Chain.NAT_PREROUTING: ("nat", "PREROUTING"),
     Chain.NAT_POSTROUTING: ("nat", "POSTROUTING"),
     Chain.INPUT: ("filter", "INPUT"),
@@ -42,6 +45,11 @@ PLACES = {
 
 # Accept is RETURN: like "accept" in a table of nftables, it ends our rules and lets those of others speak.
 _PLAIN: dict[str, Verdict] = {"RETURN": Accept(), "DROP": Drop(), "MASQUERADE": Masquerade()}
+_REJECTED = {
+    "tcp-reset": Reject(reset=True),
+    "icmp-admin-prohibited": Reject(),
+    "icmp6-adm-prohibited": Reject(),
+}
 _ICMP = {"icmp": ("icmp", "icmp-type"), "icmpv6": ("icmp6", "icmpv6-type")}
 
 
@@ -60,10 +68,14 @@ def encode(rule: Rule) -> XRule:
         words["protocol"] = rule.protocol
     for match, options in _matches(rule):
         # iptc.easy writes a list as the same match several times: all of them must hold.
-        words[match] = [words[match], options] if match in words else options
+        words[match] = [*_list(words[match]), options] if match in words else options
     words["comment"] = {"comment": rule.why}
     words["target"] = _target(rule)
     return words
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _matches(rule: Rule) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -72,20 +84,30 @@ def _matches(rule: Rule) -> Iterator[tuple[str, dict[str, Any]]]:
         transport["dport"] = _range(rule.ports, ":")
     if rule.tcp_syn:
         transport["tcp-flags"] = ["SYN,RST", "SYN"]
+    if rule.tcp_midstream:
+        transport["tcp-flags"] = ["SYN,RST", "NONE"]
     if rule.protocol is not None and transport:
         yield rule.protocol, transport
     for number in rule.icmp_types:
         match, option = _ICMP[str(rule.protocol)]
         yield match, {option: str(number)}
+    if rule.length is not None:
+        # The header included in IPv6 too (net/netfilter/xt_length.c).
+        yield "length", {"length": str(rule.length)}
     if rule.source_mac is not None:
         yield "mac", {"mac-source": rule.source_mac}
     if rule.states:
         yield "conntrack", {"ctstate": ",".join(sorted(each.upper() for each in rule.states))}
     if rule.dnatted:
         yield "conntrack", {"ctstate": "DNAT"}
+    if rule.reply:
+        yield "conntrack", {"ctdir": "REPLY"}
     if rule.connection_mark is not None:
         mark, mask = rule.connection_mark
         yield "connmark", {"mark": f"{mark:#x}/{mask:#x}"}
+    if rule.mark is not None:
+        mark, mask = rule.mark
+        yield "mark", {"mark": f"{mark:#x}/{mask:#x}"}
 
 
 def _target(rule: Rule) -> str | dict[str, dict[str, str]]:
@@ -94,6 +116,11 @@ def _target(rule: Rule) -> str | dict[str, dict[str, str]]:
             return "RETURN"
         case Drop():
             return "DROP"
+        case Reject(reset=True):
+            return {"REJECT": {"reject-with": "tcp-reset"}}
+        case Reject():
+            words = "icmp6-adm-prohibited" if rule.family == 6 else "icmp-admin-prohibited"
+            return {"REJECT": {"reject-with": words}}
         case Masquerade():
             return "MASQUERADE"
         case Dnat(address=address, ports=ports):
@@ -102,6 +129,8 @@ def _target(rule: Rule) -> str | dict[str, dict[str, str]]:
             return {"TCPMSS": {"clamp-mss-to-pmtu": ""}}
         case SetConnectionMark(mark=mark, mask=mask):
             return {"CONNMARK": {"set-xmark": f"{mark:#x}/{mask:#x}"}}
+        case SetMark(mark=mark, mask=mask):
+            return {"MARK": {"set-xmark": f"{mark:#x}/{mask:#x}"}}
         case RestoreMark(mask=mask):
             return {"CONNMARK": {"restore-mark": "", "nfmask": f"{mask:#x}", "ctmask": f"{mask:#x}"}}
 
@@ -115,7 +144,7 @@ def decode(chain: Chain, family: int, words: Mapping[str, Any]) -> Rule:
     """The rule that these words say.  Raises ValueError if no rule of ours says so."""
     found: dict[str, Any] = {}
     for key, value in words.items():
-        for options in value if isinstance(value, list) else [value]:
+        for options in _list(value):
             try:
                 news = dict(_decode(key, options))
             except (TypeError, KeyError, AttributeError, IndexError) as error:
@@ -147,6 +176,9 @@ def _decode(key: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from _decode_match(key, value)
 
 
+_FLAGS = {"SYN": "tcp_syn", "NONE": "tcp_midstream"}
+
+
 def _decode_match(name: str, options: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     match name, options:
         case "tcp" | "udp", {**every} if every and every.keys() <= {"dport", "tcp-flags"}:
@@ -155,19 +187,25 @@ def _decode_match(name: str, options: dict[str, Any]) -> Iterator[tuple[str, Any
                 yield "ports", (int(first), int(last or first))
             if "tcp-flags" in every:
                 mask, flags = every["tcp-flags"]
-                if ({*mask.split(",")}, flags) != ({"SYN", "RST"}, "SYN"):
+                if {*mask.split(",")} != {"SYN", "RST"} or flags not in _FLAGS:
                     raise ValueError(f"no rule of ours says tcp-flags {mask} {flags}")
-                yield "tcp_syn", True
+                yield _FLAGS[flags], True
         case ("icmp", {"icmp-type": number, **rest}) | ("icmp6", {"icmpv6-type": number, **rest}) if not rest:
             yield "icmp_types", (int(number),)
         case "mac", {"mac-source": address, **rest} if not rest:
             yield "source_mac", address.lower()
+        case "length", {"length": length, **rest} if not rest:
+            yield "length", int(length)
+        case "conntrack", {"ctdir": "REPLY", **rest} if not rest:
+            yield "reply", True
         case "conntrack", {"ctstate": "DNAT", **rest} if not rest:
             yield "dnatted", True
         case "conntrack", {"ctstate": states, **rest} if not rest:
             yield "states", frozenset(ConnectionState(each.lower()) for each in states.split(","))
         case "connmark", {"mark": mark, **rest} if not rest:
             yield "connection_mark", _mark(mark)
+        case "mark", {"mark": mark, **rest} if not rest:
+            yield "mark", _mark(mark)
         case "comment", {"comment": why, **rest} if not rest:
             yield "why", why
 
@@ -182,6 +220,11 @@ def _decode_target(target: Any) -> Verdict:
             return Dnat(
                 address=IPv4Address(address), ports=(int(first), int(last or first)) if ports else None
             )
+        case {"REJECT": {"reject-with": words, **rest}} if not rest:
+            return _REJECTED[words]
+        case {"MARK": {"set-xmark": mark, **rest}} if not rest:
+            value, mask = _mark(mark)
+            return SetMark(mark=value, mask=mask)
         case {"TCPMSS": {"clamp-mss-to-pmtu": "", **rest}} if not rest:
             return ClampMss()
         case {"CONNMARK": {"set-xmark": mark, **rest}} if not rest:
@@ -211,7 +254,7 @@ def line(words: XRule) -> str:
             name, options = (value, {}) if isinstance(value, str) else next(iter(value.items()))
             parts += ["-j", name, *_options(options)]
         else:
-            for options in value if isinstance(value, list) else [value]:
+            for options in _list(value):
                 parts += ["-m", key, *_options(options)]
     return " ".join(parts)
 
@@ -219,6 +262,6 @@ def line(words: XRule) -> str:
 def _options(options: Mapping[str, Any]) -> Iterator[str]:
     for option, value in options.items():
         yield f"--{option}"
-        for each in value if isinstance(value, list) else [value]:
+        for each in _list(value):
             if each:
                 yield f'"{each}"' if option == "comment" else each
