@@ -22,21 +22,25 @@ cp -r "$1" /usr/share/failberry/sysctl
 eval "$2"
 /usr/share/failberry/sysctl/kernel-settings
 cat /run/stage/panic /run/stage/panic_on_oops /run/stage/hung_task_panic /proc/sys/net/ipv4/ip_forward
+cat /proc/sys/net/netfilter/nf_conntrack_acct
 """
 
 
 def settings(owner: str = "") -> list[str]:
-    """panic, panic_on_oops, hung_task_panic and ip_forward afterwards; ``owner`` does what an owner would."""
+    """What STAGE prints: panic, panic_on_oops, hung_task_panic, ip_forward, nf_conntrack_acct.
+
+    ``owner`` does what an owner would.
+    """
     staged = ["unshare", "--mount", "--net", "sh", "-ec", STAGE, "stage", str(SETTINGS), owner]
     return subprocess.run(staged, check=True, capture_output=True, text=True, timeout=30).stdout.split()
 
 
 def test_a_kernel_that_fails_starts_anew_and_packets_pass() -> None:
     before = [Path("/proc/sys/kernel", name).read_text() for name in ("panic", "panic_on_oops")]
-    assert settings() == ["10", "1", "0", "1"]
+    assert settings() == ["10", "1", "0", "1", "1"]
     assert before == [Path("/proc/sys/kernel", name).read_text() for name in ("panic", "panic_on_oops")]
 
 
 def test_the_owner_has_the_last_word_and_nothing_else_of_his_is_touched() -> None:
     owner = "printf 'kernel.panic_on_oops = 0\\nkernel.hung_task_panic = 1\\n' >/etc/sysctl.d/70-mine.conf"
-    assert settings(owner) == ["10", "0", "0", "1"]
+    assert settings(owner) == ["10", "0", "0", "1", "1"]
