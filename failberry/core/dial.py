@@ -79,7 +79,8 @@ def locate(desk: Desk) -> Dialog[Outcome]:
     if hardware.network_interface is not None:
         yield from await_protection(desk)
         why = f"found {hardware.product} at USB {hardware.usb_path}, a router of its own"
-        return Next(state=ModemState.CONNECTING, why=why)
+        rests = desk.standby.rests(desk.config, desk.now)
+        return Next(state=ModemState.REGISTERED if rests else ModemState.CONNECTING, why=why)
     opened = yield OpenPorts(hardware=hardware)
     if isinstance(opened, PortsOpened) and opened.problem is None:
         desk.known.poll_wanted = hardware.status_tty is not None
@@ -224,8 +225,8 @@ def _meet(desk: Desk, hardware: ModemHardware) -> None:
 def initialize(desk: Desk) -> Dialog[Outcome]:
     """Bring the modem to a known state and ask for the SIM (the order matters: profiles come first)."""
     desk.known.answers = True
-    if not (yield from _answers(desk)):
-        return Failed(cause=(yield from _silence(desk)))
+    if not (yield from answers(desk)):
+        return Failed(cause=(yield from silence(desk)))
     # ATZ stands alone because V.250 lets a modem ignore what follows it on the line.
     yield from send(commands.RESET)
     verbose = yield from send(commands.ECHO_OFF_VERBOSE)
@@ -238,7 +239,7 @@ def initialize(desk: Desk) -> Dialog[Outcome]:
     return (yield from _ask_for_sim(desk))
 
 
-def _answers(desk: Desk) -> Dialog[bool]:
+def answers(desk: Desk) -> Dialog[bool]:
     """Get the port to answer AT, out of data mode if need be; gentle means first."""
     probe = replace(commands.ATTENTION, timeout=PROBE)
 
@@ -258,7 +259,7 @@ def _answers(desk: Desk) -> Dialog[bool]:
     return (yield from at())
 
 
-def _silence(desk: Desk) -> Dialog[Cause]:
+def silence(desk: Desk) -> Dialog[Cause]:
     """Name the silence of the dial port: the other port knows whether it is the whole modem's."""
     hardware = desk.known.hardware
     if hardware is not None and hardware.status_tty is not None:

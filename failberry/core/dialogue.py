@@ -29,6 +29,8 @@ class Wait:
     seconds: float | None
     """``None``: for ever (only in states where nothing is left to try)."""
     until: tuple[type, ...] = ()
+    nudge: bool = False
+    """Whether :meth:`Dialogue.nudge` ends it."""
 
 
 Step = Deed | Wait | Report
@@ -99,6 +101,10 @@ class Dialogue(Generic[T]):
         if self._deadline is not None and now >= self._deadline:
             return self._resume(None, now)
         return []
+
+    def nudge(self, now: float) -> list[Action]:
+        """End the pending wait as if its time were up, if it is one that may be cut short."""
+        return self._resume(None, now) if self._wait is not None and self._wait.nudge else []
 
     def _resume(self, event: Event | None, now: float) -> list[Action]:
         assert self._script is not None  # noqa: S101  (callers checked; this is for the type checker)

@@ -97,7 +97,7 @@ class UsageRecord:
     warned: int = 0
     """The highest percentage that was warned of in this cycle."""
     undated: int = 0
-    """Of ``used``, what was counted since the clock could last be believed: it may belong to the next cycle."""
+    """Of ``used``, what was counted while the clock could not be believed: the next cycle's, maybe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,9 @@ from collections import deque
 
 from failberry.at.parse import Stat
 from failberry.config import Config, Roaming
-from failberry.core import dial, lease, poll, search, unlock, watch
+from failberry.core import dial, lease, planning, poll, search, standby, unlock, watch
 from failberry.core.actions import Action, Report, Severity
+from failberry.core.budget import ProbeBudget
 from failberry.core.causes import Cause, Fault, Remedy, cause_of_exit
 from failberry.core.dialogue import DeedNumbers, Dialogue, Script
 from failberry.core.events import (
@@ -32,9 +33,9 @@ from failberry.core.events import (
 )
 from failberry.core.facts import PortRole, Session, Stray, Supply
 from failberry.core.modem_known import OWNER, Failed, Known, Next, Outcome, Plan
-from failberry.core.modem_state import MAX_STAY, ModemState, may_follow
+from failberry.core.modem_state import MAX_STAY, NEXT_STEP, ModemState, may_follow
 from failberry.core.pin import PinRecord
-from failberry.core.recovery import HOUR, SPECS, Ladder, Situation, retry_delay
+from failberry.core.recovery import HOUR, SPECS, Ladder, retry_delay
 from failberry.core.steps import Rung, Step
 from failberry.core.supply import BLAMED_ON_SUPPLY, judge
 from failberry.errors import InvariantError
@@ -75,7 +76,8 @@ class Modem:
         self.on_bus = False
         self.stray: Stray | None = None
         self.other_line_works = True
-        """Whether the house is on the Internet without this modem."""
+        self.standby = standby.Standby()
+        self.budget = ProbeBudget(config.probe.cellular_budget)
         self.supply = Supply()
         self.disconnects: deque[float] = deque(maxlen=100)
         """When the modem left the bus without being told to."""
@@ -198,6 +200,7 @@ class Modem:
                 if self.state in (ModemState.LOCKED, ModemState.FAILED):
                     return self._start_over("the owner asked to forget refused PINs", now)
             case RedialRequested():
+                self.standby.asked = True
                 return self.redial("the owner asked for a new dial", now)
             case StepRequested():
                 return self._step_requested(event, now)
@@ -228,6 +231,7 @@ class Modem:
         """Take a new configuration; redial only if it concerns the modem."""
         before, self.config = self.config, config
         self.now = now
+        self.budget.reconfigure(config.probe.cellular_budget)
         if before.power != config.power:
             self.ladder.unusable.clear()  # what could not be done may be possible now
         concerned = (before.cellular, before.modem, before.ppp) != (config.cellular, config.modem, config.ppp)
@@ -285,6 +289,34 @@ class Modem:
         self.retry_at = min(self.retry_at or now, now + HURRY)
         return self._start_over("the other line is dead: no more patience", now)
 
+    def want(self, wanted: bool, now: float) -> list[Action]:  # noqa: FBT001
+        """Take note whether the house needs this line, or may within moments."""
+        before, self.standby.wanted = self.standby.wanted, wanted
+        return self._wake(now) if wanted is not before else []
+
+    def forbid(self, reason: str, now: float) -> list[Action]:
+        """Hang up and dial no more, for this reason; empty: it may be used again."""
+        before, self.standby.forbidden = self.standby.forbidden, reason
+        if reason and self.state is ModemState.CONNECTING:
+            self.now = now
+            return self._enter(ModemState.DISCONNECTING, reason, now)
+        return self._wake(now) if reason != before else []
+
+    def prove_now(self, now: float) -> list[Action]:
+        """Ask over the session at once: somebody is about to depend on it."""
+        self.known.prove = self.state is ModemState.CONNECTED
+        return self._wake(now) if self.known.prove else []
+
+    @property
+    def standing_by(self) -> bool:
+        """Whether the line is in cold standby and could be dialled at any time."""
+        rests = self.known.blocked == standby.COLD
+        return rests and self.state is ModemState.REGISTERED
+
+    def _wake(self, now: float) -> list[Action]:
+        self.now = now
+        return self._main.nudge(now) + self._proceed(now)
+
     # --- steps -------------------------------------------------------------------------------
 
     @property
@@ -323,7 +355,7 @@ class Modem:
             severity = Severity.ERROR
         waits = self.retry_at is not None and state is ModemState.UNKNOWN
         due = SPECS[self.plan.rung if self.plan is not None else Rung.REDIAL].words
-        self.next_step = next_step or (due if waits else _NEXT[state])
+        self.next_step = next_step or (due if waits else NEXT_STEP[state])
         wait = f" in {max(0.0, self.retry_at - now):.0f} s" if waits and self.retry_at is not None else ""
         report = Report(
             subject="modem",
@@ -350,7 +382,7 @@ class Modem:
             ModemState.ENABLING: search.enable,
             ModemState.ENABLED: search.enabled,
             ModemState.SEARCHING: search.search,
-            ModemState.REGISTERED: search.registered,
+            ModemState.REGISTERED: standby.rest if self._is_router else search.registered,
             ModemState.CONNECTING: lease.connect_ether if self._is_router else dial.connect,
             ModemState.CONNECTED: watch.attend,
             ModemState.DISCONNECTING: dial.hang_up,
@@ -388,34 +420,8 @@ class Modem:
         return True
 
     def _plan(self, cause: Cause, now: float) -> int | None:
-        """Ask the ladder what is due against this cause; return the effort it has cost so far."""
-        self.plan, self.held_back = None, ""
-        situation = Situation(
-            other_line_works=self.other_line_works,
-            on_bus=self.on_bus,
-            at_answers=self.known.answers,
-            usb_path=self.usb_path,
-            may_power=self.config.recovery.usb_power,
-            may_reboot=self.config.recovery.reboot,
-            uptime=now - self._booted,
-            disk_problem=self._steps_problem,
-        )
-        choice = self.ladder.choose(cause, situation, now)
-        if choice is None:
-            return None
-        self.held_back = choice.held_back
-        if choice.rung is Rung.REDIAL:
-            return choice.effort
-        last = self.ladder.taken[-1].step.rung if self.ladder.taken else None
-        self.plan = Plan(
-            rung=choice.rung,
-            cause=cause.fault,
-            why=cause.why,
-            usb_path=self.usb_path or "",
-            stray=self.stray,
-            again=last is choice.rung,
-        )
-        return choice.effort
+        uptime = now - self._booted
+        return planning.plan(self, cause, uptime=uptime, disk_problem=self._steps_problem, now=now)
 
     def _session_ended(self, event: SessionEnded, now: float) -> list[Action]:
         session, self.known.session = self.known.session, None
@@ -432,19 +438,3 @@ class Modem:
         self._count_failure(cause, now)
         self._poll.abandon()
         return self._enter(ModemState.UNKNOWN, f"session ended: {cause.why}", now)
-
-
-_NEXT: dict[ModemState, str] = {
-    ModemState.UNKNOWN: "look for the modem on the USB bus",
-    ModemState.INITIALIZING: "prepare the modem and ask for the SIM",
-    ModemState.LOCKED: "see whether the PIN may be entered",
-    ModemState.DISABLED: "switch the radio on",
-    ModemState.ENABLING: "wait for the radio",
-    ModemState.ENABLED: "look for the network",
-    ModemState.SEARCHING: "wait for the network",
-    ModemState.REGISTERED: "see whether this network may be used",
-    ModemState.CONNECTING: "dial and negotiate PPP, or ask a stick that is a router for an address",
-    ModemState.CONNECTED: "watch the session",
-    ModemState.DISCONNECTING: "hang up",
-    ModemState.FAILED: "wait for a person",
-}

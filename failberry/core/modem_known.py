@@ -87,8 +87,6 @@ class Known:
     """Whether any port answered AT when it was last asked."""
     silent: bool = False
     """Whether the second port stopped answering while a session was up."""
-    proof: float | None = None
-    """The last instant at which something from beyond came back over this session."""
     poll_wanted: bool = False
     """Set by a script that has opened the second port."""
     proof: float | None = None

@@ -43,9 +43,9 @@ class ModemState(StrEnum):
 _S = ModemState
 
 TRANSITIONS: Mapping[ModemState, frozenset[ModemState]] = {
-    # connecting: the stick is a router of its own, with no SIM, radio or network of ours to see to;
-    # connected: a session was adopted
-    _S.UNKNOWN: frozenset({_S.INITIALIZING, _S.CONNECTING, _S.CONNECTED}),
+    # connecting, or registered in cold standby: the stick is a router of its own, with no SIM, radio or
+    # network of ours to see to; connected: a session was adopted
+    _S.UNKNOWN: frozenset({_S.INITIALIZING, _S.REGISTERED, _S.CONNECTING, _S.CONNECTED}),
     _S.INITIALIZING: frozenset({_S.LOCKED, _S.DISABLED, _S.ENABLED, _S.FAILED}),
     _S.LOCKED: frozenset({_S.DISABLED, _S.ENABLED, _S.FAILED}),
     _S.DISABLED: frozenset({_S.ENABLING}),
@@ -68,13 +68,29 @@ MAX_STAY: Mapping[ModemState, float | None] = {
     _S.ENABLING: 60.0,
     _S.ENABLED: 5.0,
     _S.SEARCHING: None,  # cellular.registration_timeout, twice
-    _S.REGISTERED: None,  # may rest there for ever: roaming forbidden
+    _S.REGISTERED: None,  # may rest there for ever: roaming forbidden, cold standby
     _S.CONNECTING: 240.0,
     _S.CONNECTED: None,
     _S.DISCONNECTING: 30.0,
     _S.FAILED: None,
 }
 """Seconds; ``None`` where the state may last."""
+
+NEXT_STEP: Mapping[ModemState, str] = {
+    _S.UNKNOWN: "look for the modem on the USB bus",
+    _S.INITIALIZING: "prepare the modem and ask for the SIM",
+    _S.LOCKED: "see whether the PIN may be entered",
+    _S.DISABLED: "switch the radio on",
+    _S.ENABLING: "wait for the radio",
+    _S.ENABLED: "look for the network",
+    _S.SEARCHING: "wait for the network",
+    _S.REGISTERED: "see whether this network may be used",
+    _S.CONNECTING: "dial and negotiate PPP, or ask a stick that is a router for an address",
+    _S.CONNECTED: "watch the session",
+    _S.DISCONNECTING: "hang up",
+    _S.FAILED: "wait for a person",
+}
+"""What follows in each state, in words."""
 
 
 def may_follow(state: ModemState, following: ModemState) -> bool:

@@ -7,7 +7,7 @@ from failberry.at.parse import Registration, Stat
 from failberry.config import Roaming
 from failberry.core.ask import Dialog, query, send
 from failberry.core.causes import Cause, Remedy, cause_of_result
-from failberry.core.dial import await_protection
+from failberry.core.dial import answers, await_protection, silence
 from failberry.core.dialogue import Wait
 from failberry.core.events import UrcReceived
 from failberry.core.facts import PortRole
@@ -17,6 +17,8 @@ from failberry.core.modem_state import ModemState
 ASK_EVERY = 2.0
 """Seconds between two questions for the registration; an unsolicited answer ends the wait."""
 ROAMING_RECHECK = 30.0
+RESTING_RECHECK = 30.0
+"""Seconds between two looks at modem and network while there shall be no session."""
 
 
 def disabled(desk: Desk) -> Dialog[Outcome]:
@@ -98,17 +100,36 @@ def ask_registration(desk: Desk, port: PortRole = PortRole.DIAL) -> Dialog[Regis
 
 
 def registered(desk: Desk) -> Dialog[Outcome]:
-    """Dial here only if this network is allowed and the packet filter stands."""
+    """Dial here only if this network is allowed, the packet filter stands, and a session is wanted."""
     while True:
         registration = desk.known.signal.registration
         if registration is None or not registration.carries_data:
             return Next(state=ModemState.SEARCHING, why="the registration was lost")
-        if registration.stat is Stat.HOME or desk.config.cellular.roaming is Roaming.ALLOW:
-            break
-        desk.known.blocked = "registered on a foreign network, and roaming is forbidden"
-        yield Wait(seconds=ROAMING_RECHECK)
-        yield from ask_registration(desk)
-    desk.known.blocked = "the packet filter does not stand yet" if not desk.protected else ""
-    yield from await_protection(desk)
-    desk.known.blocked = ""
-    return Next(state=ModemState.CONNECTING, why=f"the network may be used: {registration.stat.value}")
+        if registration.stat is not Stat.HOME and desk.config.cellular.roaming is Roaming.FORBID:
+            desk.known.blocked = "registered on a foreign network, and roaming is forbidden"
+            yield Wait(seconds=ROAMING_RECHECK)
+            yield from ask_registration(desk)
+            continue
+        desk.known.blocked = "the packet filter does not stand yet" if not desk.protected else ""
+        yield from await_protection(desk)
+        desk.known.blocked = desk.standby.rests(desk.config, desk.now)
+        if not desk.known.blocked:
+            return Next(
+                state=ModemState.CONNECTING, why=f"the network may be used: {registration.stat.value}"
+            )
+        yield Wait(seconds=RESTING_RECHECK, nudge=True)
+        if desk.standby.rests(desk.config, desk.now) and (silent := (yield from _look_round(desk))):
+            return silent
+
+
+def _look_round(desk: Desk) -> Dialog[Failed | None]:
+    """See, in the middle of a rest, whether modem and network are still there; listen to the radio."""
+    if (yield from ask_registration(desk)) is None and not (yield from answers(desk)):
+        return Failed(cause=(yield from silence(desk)))
+    hardware = desk.known.hardware
+    if hardware is not None and hardware.status_tty is None:
+        signal, _ = yield from query(commands.QUERY_SIGNAL)
+        if signal is not None:
+            desk.known.signal.dbm = None if signal.rssi is None else round(signal.rssi)
+            desk.known.signal.heard = desk.now
+    return None

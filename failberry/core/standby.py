@@ -1,0 +1,82 @@
+"""Whether there shall be a session: dialled always, or only when it is needed.
+
+A line in cold standby goes as far as the network (a stick that is a router: as far as the bus) and waits
+there.  It is dialled when the other line fails, and once a day for a proof: a standby that nobody has tried
+is none.  A data cap, or the owner, may forbid it altogether.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from failberry.config import Config, Keep
+from failberry.core.actions import LocateModem
+from failberry.core.ask import Dialog
+from failberry.core.dialogue import Wait
+from failberry.core.events import ModemLocated, UsbChanged
+from failberry.core.modem_known import Desk, Next, Outcome
+from failberry.core.modem_state import ModemState
+
+PROOF_EVERY = 86_400.0
+"""Seconds between two proofs that a line in cold standby works."""
+PROOF_PATIENCE = 300.0
+"""Seconds after which a session nobody needs is ended, proven or not."""
+CHECK = 30.0
+"""Seconds between two looks, during the rest, whether the network, or the stick, is still there."""
+COLD = "cold standby: dialled when needed"
+
+
+@dataclass(slots=True)
+class Standby:
+    """What is wished of the session."""
+
+    wanted: bool = False
+    """Whether the house needs the line now, or may within moments."""
+    forbidden: str = ""
+    """Why it must not be used at all, in words; empty: it may."""
+    asked: bool = False
+    """Whether the owner asked to see it work."""
+    proven_at: float | None = None
+    """When something last came back over the line, in whichever session; ``None``: never."""
+
+    def rests(self, config: Config, now: float) -> str:
+        """Why there shall be no session now, in words; empty: dial."""
+        if self.forbidden:
+            return self.forbidden
+        if config.cellular.standby is Keep.WARM or self.wanted or self.asked:
+            return ""
+        return "" if now >= self.proof_at(config, now) else COLD
+
+    def proof_at(self, config: Config, now: float) -> float:
+        """When the next proof is due; infinity where nothing may be asked."""
+        if config.probe.cellular_budget <= 0:
+            return float("inf")
+        return now if self.proven_at is None else self.proven_at + PROOF_EVERY
+
+    def over(self, config: Config, *, proven: bool, age: float) -> str:
+        """Why the session that is up shall end, in words; empty: it stays."""
+        if self.forbidden:
+            return self.forbidden
+        if config.cellular.standby is Keep.WARM or self.wanted:
+            return ""
+        if proven:
+            return "the mobile line works and is not needed now"
+        blind = config.probe.cellular_budget <= 0 or age >= PROOF_PATIENCE
+        return "the mobile line is not needed now" if blind else ""
+
+    def proven(self, now: float) -> None:
+        """Note that something has come back."""
+        self.proven_at, self.asked = now, False
+
+
+def rest(desk: Desk) -> Dialog[Outcome]:
+    """Leave a stick that is a router alone until it is wanted: no lease, no address, its interface down."""
+    while why := desk.standby.rests(desk.config, desk.now):
+        desk.known.blocked = why
+        yield Wait(seconds=CHECK, until=(UsbChanged,), nudge=True)
+        located = yield LocateModem()
+        if isinstance(located, ModemLocated) and located.hardware != desk.known.hardware:
+            desk.known.blocked = ""
+            return Next(state=ModemState.UNKNOWN, why="the stick is not where it was")
+    desk.known.blocked = ""
+    return Next(state=ModemState.CONNECTING, why="the mobile line is wanted")
