@@ -28,7 +28,7 @@ from typing import TypeVar
 from failberry.adapters import rtnetlink
 from failberry.adapters.rtnetlink import Attributes
 from failberry.core.events import NetworkObserved, RoutesApplied
-from failberry.core.facts import DefaultRoute, NetworkFacts
+from failberry.core.facts import Address, DefaultRoute, NetworkFacts
 from failberry.core.intent import Route, RouteIntent, render
 from failberry.errors import AdapterError, AdapterReason
 
@@ -170,6 +170,21 @@ def _difference(intent: RouteIntent, ours: RouteIntent, refusals: dict[str, str]
     return "; ".join(problems) or None
 
 
+def _way(kernel: IPRoute, target: Address, source: Address, mark: int, interface: str | None) -> str | None:
+    names = {link["index"]: link.get_attr("IFLA_IFNAME") for link in kernel.get_links()}
+    index = next((each for each, name in names.items() if name == interface), None)
+    if interface is not None and index is None:
+        return None
+    try:
+        answer = kernel.route("get", **rtnetlink.way_request(target, source, mark, index))
+        return next((names.get(message.get_attr("RTA_OIF")) for message in answer), None)
+    except NetlinkError as refusal:
+        if refusal.code in {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL}:
+            # No route, a route that refuses, or (EINVAL) a source that is nobody's here any more.
+            return None
+        raise
+
+
 def _converse(question: Callable[[IPRoute], T]) -> T:
     with IPRoute() as kernel:
         return question(kernel)
@@ -243,6 +258,15 @@ class Netlink:
     async def observe(self) -> NetworkFacts:
         """Read the kernel now.  Raises :class:`AdapterError`."""
         return (await self.ask(_read)).facts
+
+    async def leaves_by(
+        self, target: Address, *, source: Address, mark: int = 0, interface: str | None = None
+    ) -> str | None:
+        """Ask the kernel by which interface such a packet would leave; ``None``: by none.
+
+        ``interface``: the one that its socket is bound to.  Raises :class:`AdapterError`.
+        """
+        return await self.ask(lambda kernel: _way(kernel, target, source, mark, interface))
 
     async def prove_alive(self) -> bool:
         """Whether thread and kernel still answer; what they say is posted if it is news."""

@@ -22,6 +22,7 @@ _RTN_UNICAST = 1
 _RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK = 0, 253
 _RTNH_F_ONLINK = 0x4
 _RTM_F_CLONED = 0x200
+_RTM_F_FIB_MATCH = 0x2000
 _FR_ACT_TO_TBL, _FR_ACT_UNREACHABLE = 1, 7
 _NO_SUPPRESSION = 0xFFFFFFFF
 
@@ -178,3 +179,20 @@ def rule_request(rule: RoutingRule) -> Attributes:
     if rule.suppress_prefixlength is not None:
         request["suppress_prefixlen"] = rule.suppress_prefixlength
     return request
+
+
+def way_request(target: Address, source: Address, mark: int, index: int | None) -> Attributes:
+    """Ask which route such a packet takes, from a socket bound to the interface of that index, if any.
+
+    It must be a route that is really there (RTM_F_FIB_MATCH): of an IPv4 target to which a bound socket
+    has none, the kernel would say that it must be a neighbour on that interface.
+    """
+    request: Attributes = {
+        "family": _AF[target.version],
+        "dst": str(target),
+        "src": str(source),
+        "flags": _RTM_F_FIB_MATCH,
+    }
+    if mark:
+        request["mark"] = mark
+    return request if index is None else {**request, "oif": index}
