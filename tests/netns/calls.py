@@ -1,7 +1,8 @@
-"""What a LAN client makes of a fault: new connections every 50 ms (``caller.py``), one after the other."""
+"""What LAN clients make of a fault: new connections (``caller.py``), and conversations that go on."""
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
@@ -90,3 +91,108 @@ def established(call: Call) -> bool:
 def by(peer: str) -> Callable[[Call], bool]:
     """It came about by the line whose address this is."""
     return lambda call: call.peer == peer
+
+
+GAP = 0.1
+"""Seconds between two words of a conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word that came back."""
+
+    at: float
+    peer: str
+    """By which address the far end knows the speaker."""
+    connection: int
+    """Counted from 0; a new one begins when the far end, or the kernel, ends the old."""
+
+
+class Conversation:
+    """Somebody of the house talks with the far end (port 7) ten times a second, for as long as the block.
+
+    A TCP client that is reset calls again at once; over UDP both ports stay the same for ever.
+    """
+
+    def __init__(
+        self, where: Namespace, server: str, kind: socket.SocketKind, source: str, port: int = 0
+    ) -> None:
+        self._where, self._peer, self._kind, self._source = where, (server, 7), kind, (source, port)
+        self._told = threading.Condition()
+        self._over = threading.Event()
+        self.words: list[Word] = []
+        self.ends: list[tuple[float, str]] = []
+
+    def __enter__(self) -> Self:
+        self._speaker = threading.Thread(target=self._talk)
+        self._speaker.start()
+        if self.heard(time.monotonic(), seconds=5.0) is None:
+            self.__exit__()
+            raise TimeoutError("the far end does not answer")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._speaker.join()
+
+    def heard(
+        self, since: float, *, seconds: float, peer: str | None = None, connection: int | None = None
+    ) -> Word | None:
+        """The first word that came back after ``since``, of this line and connection if named."""
+
+        def found() -> Word | None:
+            fits = (
+                word
+                for word in self.words
+                if word.at >= since and peer in (None, word.peer) and connection in (None, word.connection)
+            )
+            return next(fits, None)
+
+        with self._told:
+            self._told.wait_for(found, max(0.0, since + seconds - time.monotonic()))
+            return found()
+
+    def _talk(self) -> None:
+        number = 0
+        while not self._over.is_set():
+            try:
+                with self._where.run(self._socket) as ours:
+                    self._hold(ours, number)
+            except OSError as end:
+                with self._told:
+                    self.ends.append((time.monotonic(), str(end)))
+                number += 1
+                self._over.wait(GAP)
+
+    async def _socket(self) -> socket.socket:
+        ours = socket.socket(socket.AF_INET, self._kind)
+        try:
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            ours.bind(self._source)
+            ours.settimeout(1.0)
+            ours.connect(self._peer)
+        except OSError:
+            ours.close()
+            raise
+        return ours
+
+    def _hold(self, ours: socket.socket, number: int) -> None:
+        peer = ""
+        while not self._over.is_set():
+            if peer or self._kind == socket.SOCK_DGRAM:
+                ours.settimeout(1.0)
+                ours.send(b"word\n")
+            following = time.monotonic() + GAP
+            while (left := following - time.monotonic()) > 0:
+                ours.settimeout(left)
+                try:
+                    said = ours.recv(4096)
+                except TimeoutError:
+                    break
+                if not said:
+                    raise ConnectionResetError("the far end has hung up")
+                if not peer or self._kind == socket.SOCK_DGRAM:
+                    peer = said.split(b"\n")[0].decode()
+                with self._told:
+                    self.words.append(Word(time.monotonic(), peer, number))
+                    self._told.notify_all()

@@ -69,7 +69,7 @@ class City:
         self.pi, self.client, self.gw, self.core, self.inet, self.stick, self.router = made
         stack.callback(self._end_all)
         self._daemon: subprocess.Popen[bytes] | None = None
-        self._undo: list[Callable[[], object]] = []
+        self._faults: list[tuple[str, Callable[[], object]]] = []
         for each in made:
             if each not in (self.client, self.pi):
                 quiet = [f"conf.{which}.send_redirects=0" for which in ("all", "default")]
@@ -269,20 +269,18 @@ class City:
 
     # --- faults --------------------------------------------------------------------------------
 
-    def _swallow(self, where: Namespace, rules: str, *, name: str = "fault") -> None:
-        text = (
-            f"table inet {name} {{\nchain pass {{\ntype filter hook forward priority -300\n{rules}\n}}\n}}\n"
-        )
-        _nft(where, text)
-        self._undo.append(lambda: _nft(where, f"delete table inet {name}\n"))
+    def _swallow(self, fault: str, where: Namespace, rules: str) -> None:
+        hook = "type filter hook forward priority -300"
+        _nft(where, f"table inet {fault} {{\nchain pass {{\n{hook}\n{rules}\n}}\n}}\n")
+        self._faults.append((fault, lambda: _nft(where, f"delete table inet {fault}\n")))
 
     def black_hole(self) -> None:
         """The core of the provider's network swallows everything; what is before it answers."""
-        self._swallow(self.core, "drop")
+        self._swallow("black_hole", self.core, "drop")
 
     def no_transit(self) -> None:
         """The provider's gateway answers for itself, and passes nothing on."""
-        self._swallow(self.gw, "drop")
+        self._swallow("no_transit", self.gw, "drop")
 
     def gateway_dead(self) -> None:
         """The provider's gateway neither hears nor speaks, its link stays up."""
@@ -291,34 +289,36 @@ class City:
             for each in self._customers()
             for way in ("ingress", "egress")
         )
-        _nft(self.gw, f"table netdev fault {{\n{chains}}}\n")
-        self._undo.append(lambda: _nft(self.gw, "delete table netdev fault\n"))
+        _nft(self.gw, f"table netdev gateway_dead {{\n{chains}}}\n")
+        self._faults.append(("gateway_dead", lambda: _nft(self.gw, "delete table netdev gateway_dead\n")))
 
     def carrier_loss(self) -> None:
         """The link to the provider's gateway goes down."""
-        for each in self._customers():
-            self.gw.ip(f"link set {each} down")
-            self._undo.append(lambda each=each: self.gw.ip(f"link set {each} up"))  # type: ignore[misc]
+        ports = self._customers()
+        self.gw.ip(*(f"link set {each} down" for each in ports))
+        self._faults.append(("carrier_loss", lambda: self.gw.ip(*(f"link set {each} up" for each in ports))))
 
     def _customers(self) -> list[str]:
         return [link["ifname"] for link in self.gw.json("-j link show") if link["ifname"].startswith("cust")]
 
     def nameless(self) -> None:
         """The provider swallows DNS and nothing else."""
-        self._swallow(self.core, "meta l4proto { tcp, udp } th dport 53 drop")
+        self._swallow("nameless", self.core, "meta l4proto { tcp, udp } th dport 53 drop")
 
     def lossy(self, percent: int = 40) -> None:
         """So many of the packets from the Internet are lost."""
-        self._swallow(self.core, f'iifname "wire" numgen random mod 100 < {percent} drop')
+        self._swallow("lossy", self.core, f'iifname "wire" numgen random mod 100 < {percent} drop')
 
     def mobile_dead(self) -> None:
         """The mobile network swallows everything; the stick goes on answering for itself."""
-        self._swallow(self.stick, "drop", name="nothing")
+        self._swallow("mobile_dead", self.stick, "drop")
 
-    def heal(self) -> None:
-        """Undo every fault."""
-        while self._undo:
-            self._undo.pop()()
+    def heal(self, *faults: str) -> None:
+        """Undo these, or every one there is."""
+        for fault, undo in self._faults:
+            if not faults or fault in faults:
+                undo()
+        self._faults = [each for each in self._faults if faults and each[0] not in faults]
 
 
 def _nft(where: Namespace, text: str) -> None:
