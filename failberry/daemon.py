@@ -22,13 +22,17 @@ from failberry import __version__, usbdeeds
 from failberry.adapters import heartbeat, systemd
 from failberry.adapters.dhcp import Lease
 from failberry.adapters.firewall import FirewallAdapter
+from failberry.adapters.lookout import Lookout
 from failberry.adapters.netlink import Netlink
 from failberry.adapters.pppd import Pppd
+from failberry.adapters.resolvers import Resolvers
 from failberry.adapters.serialport import ModemPorts
+from failberry.adapters.standby import StandbyOffer, withdraw
 from failberry.adapters.store import Store
 from failberry.adapters.supply import SupplyWatch
 from failberry.adapters.usbbus import UsbWatch
 from failberry.adapters.usbpromises import AT_START
+from failberry.adapters.wiredresolvers import ResolverWatch
 from failberry.adapters.worker import HookSocket
 from failberry.config import Config
 from failberry.configfile import load, warnings
@@ -39,6 +43,7 @@ from failberry.core.appliance import Appliance
 from failberry.core.events import (
     Event,
     NetworkObserved,
+    NoticesChanged,
     Started,
     Tick,
 )
@@ -80,6 +85,14 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
     usb = UsbWatch(post)
     supply = SupplyWatch(post)
     deeds = UsbDeeds(store, places.usb_lock)
+    lookout = Lookout(post)
+    nameservers = ResolverWatch(post, config.wired.interface)
+    standby = StandbyOffer(
+        config,
+        netlink=netlink,
+        told=lambda notices: post(NoticesChanged(source="standby", notices=notices)),
+        folder=places.runtime,
+    )
     world = World(
         config,
         netlink=netlink,
@@ -89,11 +102,16 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         lease=lease,
         store=store,
         usb=deeds,
+        lookout=lookout,
+        standby=standby,
+        resolvers=Resolvers(),
+        complain=lambda problem: systemd.journal(4, f"names: {problem}"),
     )
 
     def observed(seen: NetworkObserved) -> None:
         # The lease first: a stick that was pulled out ends its session, and the core shall hear why.
         lease.observed(seen.facts)
+        nameservers.poke()
         post(seen)
 
     # The core, and the loop around it.
@@ -149,13 +167,22 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
             tasks.create_task(netlink.watch(), name="netlink"),
             tasks.create_task(lease.attend(), name="lease"),
             tasks.create_task(supply.watch(), name="supply"),
+            tasks.create_task(lookout.watch(), name="lookout"),
+            tasks.create_task(nameservers.watch(), name="name servers"),
+            tasks.create_task(standby.attend(), name="standby"),
             tasks.create_task(ControlServer(service).serve(control), name="control"),
             tasks.create_task(_tell(engine, service), name="status line"),
             tasks.create_task(_beat(house, places), name="heartbeat"),
             tasks.create_task(_reload_on(reload, house), name="reload"),
             tasks.create_task(deeds.attend(), name="promises"),
             tasks.create_task(
-                _feed_watchdog({"engine": lambda: _turns(engine), "netlink": netlink.prove_alive}),
+                _feed_watchdog(
+                    {
+                        "engine": lambda: _turns(engine),
+                        "netlink": netlink.prove_alive,
+                        "lookout": lookout.prove_alive,
+                    }
+                ),
                 name="watchdog",
             ),
         ]
@@ -169,6 +196,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         for task in running:
             task.cancel()
         usb.close()
+        lookout.close()
         hook.close()
         pppd.close()
         lease.close()
@@ -283,6 +311,7 @@ async def release(places: Places) -> tuple[str, ...]:
         attending.cancel()
     removed = await netlink.remove_ours()
     problems = [] if removed.problem is None else [removed.problem]
+    problems += await withdraw(netlink, folder=places.runtime)
     try:
         await FirewallAdapter.remove_all()
     except AdapterError as error:

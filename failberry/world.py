@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import assert_never
 
-from failberry.adapters import modeswitch, prober, usbbus
+from failberry.adapters import flows, modeswitch, pathfinder, pinning, prober, usbbus
 from failberry.adapters.dhcp import Lease
 from failberry.adapters.firewall import FirewallAdapter
+from failberry.adapters.lookout import Lookout
 from failberry.adapters.netlink import Netlink
 from failberry.adapters.pppd import Pppd
 from failberry.adapters.reboot import reboot
+from failberry.adapters.resolvers import Resolvers
 from failberry.adapters.serialport import AtPort, ModemPorts
+from failberry.adapters.standby import StandbyOffer
 from failberry.adapters.store import Store
 from failberry.config import Config
 from failberry.core import actions as do
@@ -26,6 +30,7 @@ from failberry.core.events import (
     PowerCycled,
     SessionStarted,
     StepStored,
+    UsageStored,
     UsbReset,
 )
 from failberry.core.facts import PortRole
@@ -46,6 +51,10 @@ class World:
         lease: Lease,
         store: Store,
         usb: UsbDeeds,
+        lookout: Lookout,
+        standby: StandbyOffer,
+        resolvers: Resolvers,
+        complain: Callable[[str], None],
     ) -> None:
         self._config = config
         self._netlink = netlink
@@ -55,14 +64,29 @@ class World:
         self._lease = lease
         self._store = store
         self._usb = usb
+        self._lookout = lookout
+        self._standby = standby
+        self._resolvers = resolvers
+        self._complain = complain
 
     def reconfigure(self, config: Config) -> None:
         """Do what follows by this configuration."""
         self._config = config
         self._firewall.choose(config.firewall.backend)
+        self._standby.reconfigure(config)
 
     def keep(self, action: do.Standing) -> None:
         """Take note of what shall stand until further notice."""
+        match action:
+            case do.ApplyProbes():
+                self._lookout.apply(action.plans)
+            case do.ApplyResolvers():
+                if (problem := self._resolvers.keep(action.servers)) is not None:
+                    self._complain(problem)
+            case do.ApplyStandby():
+                self._standby.keep(proven=action.proven)
+            case _:
+                assert_never(action)
 
     async def perform(self, action: do.Wish | do.Deed) -> Event:
         """Do it."""
@@ -96,7 +120,19 @@ class World:
     async def _on_lines(
         self, action: do.DropFlows | do.WeighFlows | do.TracePath | do.ProvePinning | do.StoreUsage
     ) -> Event:
-        raise NotImplementedError(action)
+        match action:
+            case do.DropFlows():
+                return await flows.drop_flows(action)
+            case do.WeighFlows():
+                return await flows.weigh_flows(action)
+            case do.TracePath():
+                return await pathfinder.trace_path(action)
+            case do.ProvePinning():
+                return await pinning.prove_pinning(action, self._netlink)
+            case do.StoreUsage():
+                return UsageStored(deed=action.deed)  # PENDING
+            case _:
+                assert_never(action)
 
     async def _locate(self, deed: int) -> ModemLocated:
         located = await asyncio.to_thread(_look_for_modem, deed, self._config)

@@ -11,7 +11,7 @@ import random
 from ipaddress import ip_address
 
 from failberry import __version__
-from failberry.config import Config, Mode
+from failberry.config import MOBILE_INTERFACE, Config, Mode
 from failberry.core.actions import (
     Action,
     ApplyFilter,
@@ -26,14 +26,21 @@ from failberry.core.actions import (
 from failberry.core.dialogue import DeedNumbers
 from failberry.core.events import (
     ConfigChanged,
+    CountersRead,
+    DayObserved,
     Event,
     FilterApplied,
     FlowsDropped,
     LineForced,
     NetworkObserved,
+    NoticesChanged,
     PinningProved,
     RoutesApplied,
+    SessionEnded,
     Started,
+    UsageCorrected,
+    UsageRemembered,
+    UsageStored,
 )
 from failberry.core.facts import Address, NetworkFacts
 from failberry.core.failover import Failover, Mobile
@@ -45,7 +52,8 @@ from failberry.core.links import Link, cellular_link, speaks_ipv6
 from failberry.core.modem import Modem
 from failberry.core.reconcile import Reconciler
 from failberry.core.routing import route_intent
-from failberry.core.snapshot import LineState, Snapshot, UplinkName
+from failberry.core.snapshot import LineState, Notice, Snapshot, UplinkName
+from failberry.core.usage import Meter, Restriction
 from failberry.core.view import ApplianceView, snapshot
 
 
@@ -58,6 +66,7 @@ class Appliance:
         self.modem = Modem(config, numbers=self.numbers, rng=random.Random(seed))  # noqa: S311  (jitter)
         self.wired = WiredLine(config)
         self.failover = Failover(config, self.numbers)
+        self.meter = Meter(config.usage, self.numbers)
         self.facts = NetworkFacts()
         self.observed = False
         """Whether the kernel's network has been seen at all."""
@@ -69,6 +78,8 @@ class Appliance:
         self.mobile_since = self.started_at = 0.0
         self.pinning = ""
         """Why probes may leave by another line than they are meant for."""
+        self.advice: dict[str, tuple[Notice, ...]] = {}
+        """What adapters have to say, by their names."""
         self._pinning_asked: int | None = None
         self._standing: dict[type, ApplyProbes | ApplyResolvers | ApplyStandby] = {}
         """What was told last to those who keep it."""
@@ -80,12 +91,15 @@ class Appliance:
         """Take one event; return what shall be done."""
         self._now = now
         actions = self._note(event, now)
+        self._count(event, now)
         self.wired.handle(event, now)
         if isinstance(event, NetworkObserved):
             self.wired.observe(event.facts, now)
         actions += self.modem.handle(event, now)
         if self.observed:
-            actions += self._weigh(now) + self._derive(now) + self._stand(now) + self._due(now)
+            actions += self._weigh(now) + self._spend(now)
+            self._derive(now)
+            actions += self._stand(now) + self._due(now)
         return actions
 
     def next_deadline(self) -> float | None:
@@ -96,6 +110,7 @@ class Appliance:
             self.filter.deadline,
             self.wired.deadline(self._now),
             self.failover.deadline(self._now),
+            self.meter.deadline(self._now),
         )
         return min((each for each in candidates if each is not None), default=None)
 
@@ -110,6 +125,7 @@ class Appliance:
                 wired=self.wired,
                 failover=self.failover,
                 mobile=self.mobile,
+                usage=self.meter.view(probes_used=self.modem.budget.spent),
                 mobile_for=now - self.mobile_since,
                 running_for=now - self.started_at,
                 routes=self.routes,
@@ -117,6 +133,8 @@ class Appliance:
                 backend=self.backend,
                 refused=self.refused,
                 pinning=self.pinning,
+                standby_proven=self.standby_proven,
+                advice=tuple(each for notices in self.advice.values() for each in notices),
             ),
             now,
         )
@@ -129,6 +147,7 @@ class Appliance:
                 self.started_at = self.mobile_since = self.failover.since = now
             case ConfigChanged():
                 self.config = self.failover.config = event.config
+                self.meter.reconfigure(event.config.usage, now)
                 return self.modem.reconfigure(event.config, now)
             case NetworkObserved():
                 self.facts = event.facts
@@ -145,9 +164,29 @@ class Appliance:
                 return _dropped(event)
             case PinningProved():
                 return self._pinned(event)
+            case NoticesChanged():
+                self.advice[event.source] = event.notices
             case _:
                 pass
         return []
+
+    def _count(self, event: Event, now: float) -> None:
+        """Pass on what concerns the data used."""
+        match event:
+            case UsageRemembered():
+                self.meter.remember(event.record, event.boot, now, problem=event.problem)
+            case DayObserved():
+                self.meter.day(event, now)
+            case UsageCorrected():
+                self.meter.correct(event.used, now)
+            case UsageStored():
+                self.meter.stored(event, now)
+            case SessionEnded():
+                self.meter.session_ended(event.received, event.sent, now)
+            case CountersRead(received=int(received), sent=int(sent)) if event.interface == MOBILE_INTERFACE:
+                self.meter.counters(event.interface, event.index, received, sent, now)
+            case _:
+                pass
 
     # --- lines -------------------------------------------------------------------------------
 
@@ -163,9 +202,13 @@ class Appliance:
             link=link,
             proven=self.modem.known.proof if session is not None else None,
             ipv6=speaks_ipv6(session, self.facts),
+            rate=self.meter.rate(now),
         )
         actions = _told(before, wired, confirm=self.config.failover.confirm)
         actions += self.modem.other_line(works=wired.state is not LineState.DOWN, now=now)
+        if wired.state is not LineState.UP and before.state is LineState.UP:
+            # Nobody is sent to a line, and nothing is cut for it, that has not shown that it works.
+            actions += self.modem.prove_now(now)
         actions += self.failover.weigh(
             wired=wired,
             wired6=self.wired.verdict6,
@@ -173,21 +216,31 @@ class Appliance:
             settled=self.routes.settled,
             now=now,
         )
-        return actions
+        return actions + self.modem.want(self.failover.wants_mobile(wired), now)
+
+    def _spend(self, now: float) -> list[Action]:
+        """Hold the mobile line to its plan."""
+        wired_dead = self.wired.verdict.state is LineState.DOWN
+        standby = self.failover.active is not UplinkName.CELLULAR
+        self.meter.line(wired_dead=wired_dead, standby=standby, now=now)
+        actions = self.meter.take(now)
+        capped = "the data cap of this cycle is reached (usage.cap)"
+        forbidden = capped if self.meter.restriction is Restriction.DISCONNECT else ""
+        return actions + self.modem.forbid(forbidden, now)
 
     # --- wishes ------------------------------------------------------------------------------
 
-    def _derive(self, now: float) -> list[Action]:
+    def _derive(self, now: float) -> None:
         session = self.modem.known.session if self.mobile.link.usable else None
         active, active6 = self.failover.active, self.failover.active6
-        grounds = (self.config, self.facts, session, active, active6)
+        blocked = self.meter.restriction is Restriction.BLOCK_CLIENTS
+        grounds = (self.config, self.facts, session, active, active6, blocked)
         if grounds != self._grounds:
             self._grounds = grounds
             self.routes.want(
                 route_intent(self.config, self.facts, session, active=active, active6=active6), now
             )
-            self.filter.want(filter_intent(self.config, self.facts), now)
-        return []
+            self.filter.want(filter_intent(self.config, self.facts, block_clients=blocked), now)
 
     def _stand(self, now: float) -> list[Action]:
         """Tell those who keep something what to keep, where it has changed."""
@@ -220,8 +273,9 @@ class Appliance:
 
     @property
     def standby_proven(self) -> bool:
-        """Whether something has come back over the mobile line, in this session."""
-        return self.mobile.link.usable and self.mobile.proven is not None
+        """Whether the router may count on the mobile line: proven in this session, or resting by choice."""
+        proven = self.mobile.link.usable and self.mobile.proven is not None
+        return proven or self.modem.standing_by
 
     def _name_servers(self) -> tuple[Address, ...]:
         """Who resolves the names of the house: the servers of the line that carries it."""

@@ -25,7 +25,7 @@ from failberry.core.facts import (
 from failberry.core.pin import PinRecord
 from failberry.core.power import PowerOutcome
 from failberry.core.probing import Kind
-from failberry.core.snapshot import UplinkName
+from failberry.core.snapshot import Notice, UplinkName
 from failberry.core.steps import Rung, Step
 
 # --- by themselves -------------------------------------------------------------------------------
@@ -192,6 +192,14 @@ class ResolversObserved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoticesChanged:
+    """What an adapter has to say that a person should know; it replaces what it said before."""
+
+    source: str
+    notices: tuple[Notice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DayObserved:
     """The date, by the wall clock; told at the start, at midnight, and when the clock was set."""
 
@@ -207,6 +215,8 @@ class UsageRemembered:
 
     record: UsageRecord | None
     problem: str | None = None
+    boot: str = ""
+    """Which boot this is (``/proc/sys/kernel/random/boot_id``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -442,4 +452,5 @@ Event = (
     | UsageRemembered
     | UsageCorrected
     | LineForced
+    | NoticesChanged
 )

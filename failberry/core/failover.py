@@ -114,8 +114,8 @@ class Failover:
         return max(gate, min(LONGEST_HOLD, gate * 2.0**self._flaps))
 
     def wants_mobile(self, wired: Verdict) -> bool:
-        """Whether the mobile line is needed now, or may be within moments."""
-        troubled = wired.state is not LineState.UP or wired.leave
+        """Whether the mobile line is needed.  A mere suspicion may cost a day's fee, and is none yet."""
+        troubled = wired.state is LineState.DOWN or wired.leave
         left = any(each.line is UplinkName.CELLULAR for each in self._sweeps)
         return troubled or left or UplinkName.CELLULAR in (self.active, self.forced)
 

@@ -307,8 +307,10 @@ class WiredLine:
         )
 
     def _name_servers(self, observed: tuple[Address, ...]) -> None:
-        configured = tuple(map(ip_address, self.config.wired.dns))
-        self.servers = configured or observed
+        servers = tuple(map(ip_address, self.config.wired.dns)) or observed
+        if servers == self.servers:
+            return
+        self.servers = servers
         for gone in [each for each in self._servers if each not in self.servers]:
             del self._servers[gone]
 

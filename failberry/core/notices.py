@@ -34,6 +34,7 @@ def notices(view: ApplianceView, wired: LineView, cellular: LineView, now: float
     yield from _of_lines(view, wired, cellular, now)
     yield from _of_modem(view)
     yield from _of_kernel(view, cellular)
+    yield from view.advice
 
 
 def _of_lines(view: ApplianceView, wired: LineView, cellular: LineView, now: float) -> Iterator[Notice]:

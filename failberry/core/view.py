@@ -19,6 +19,7 @@ from failberry.core.snapshot import (
     LineState,
     LineView,
     ModemView,
+    Notice,
     Reachability,
     RecoveryView,
     RouterView,
@@ -27,6 +28,7 @@ from failberry.core.snapshot import (
     StepView,
     SupplyView,
     UplinkName,
+    UsageView,
 )
 from failberry.core.steps import Rung
 
@@ -55,6 +57,7 @@ class ApplianceView:
     wired: WiredLine
     failover: Failover
     mobile: Mobile
+    usage: UsageView
     mobile_for: float
     running_for: float
     routes: Reconciler[Any]
@@ -62,6 +65,8 @@ class ApplianceView:
     backend: str | None
     refused: tuple[str, ...]
     pinning: str
+    standby_proven: bool
+    advice: tuple[Notice, ...]
 
 
 def snapshot(view: ApplianceView, now: float) -> Snapshot:
@@ -81,6 +86,7 @@ def snapshot(view: ApplianceView, now: float) -> Snapshot:
         next_in=follows_in,
         forced=_forced(chosen, now),
         router=_router(view, now),
+        usage=view.usage,
         wired=wired,
         cellular=cellular,
         modem=_modem(view.modem, now),
@@ -104,8 +110,7 @@ def _forced(chosen: Failover, now: float) -> ForcedView | None:
 def _router(view: ApplianceView, now: float) -> RouterView | None:
     if view.config.mode is not Mode.STANDBY_GATEWAY:
         return None
-    proven = view.mobile.link.usable and view.mobile.proven is not None
-    return RouterView(uses_us=view.wired.router_uses_us(now), standby_offered=proven)
+    return RouterView(uses_us=view.wired.router_uses_us(now), standby_offered=view.standby_proven)
 
 
 def reachability(addresses: Iterable[Address]) -> Reachability:
