@@ -32,7 +32,7 @@ def test_the_file_is_the_documented_document() -> None:
 
 
 @pytest.mark.parametrize("standby", [True, False, None])
-def test_what_the_router_is_told_is_read_back(standby: bool | None) -> None:
+def test_what_the_router_is_told_is_read_back(*, standby: bool | None) -> None:
     heartbeat = decode(encode(1.0, "boot-1", LINES, standby=standby, standby_reason="no answer for 40 s"))
     assert heartbeat
     assert (heartbeat.standby, heartbeat.standby_reason) == (standby, "no answer for 40 s")

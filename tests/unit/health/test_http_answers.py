@@ -186,7 +186,7 @@ def test_a_daemon_that_does_not_beat_promises_nothing() -> None:
 
 
 @pytest.mark.parametrize(("line", "standby"), [("cellular", True), ("cellular", False), ("wired", None)])
-def test_strangers_and_a_pi_that_is_the_router_tell_nothing_of_it(line: str, standby: bool | None) -> None:
+def test_only_the_router_of_this_mode_is_told(line: str, *, standby: bool | None) -> None:
     said = respond(STANDBY, health=Health.OK, line=line, secret=None, standby=standby)
     assert said.startswith(b"HTTP/1.1 404 Not Found\r\n")
 
