@@ -23,10 +23,6 @@ INVENTED_PEERS = IPv4Address("10.64.64.64")
 """pppd makes up this address, plus its unit number, where the peer names none (pppd/ipcp.c)."""
 
 
-_NOTHING = "/usr/bin/true"
-"""Run when the session is down, which pppd's own end tells: Debian's script would rewrite resolv.conf."""
-
-
 def parse_version(text: str) -> Version | None:
     """Read the output of ``pppd --version``."""
     found = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
@@ -43,7 +39,8 @@ class Places:
     """Files that pppd is pointed at."""
 
     hook: Path
-    """Executable run on ip-up and ipv6-up; root-owned down the whole path (pppd 2.5.3 insists)."""
+    """Executable run when IPv4 or IPv6 comes up or goes down; root-owned down the whole path (pppd 2.5.3
+    insists).  Named for the way down, too: Debian's own scripts would rewrite resolv.conf."""
     secrets: Path
     """Root-only file with user and password, so that neither shows in ``ps``."""
 
@@ -63,7 +60,7 @@ def options(
         "crtscts" if ppp.flow_control else "nocrtscts",
         *("nopersist", "maxfail", "1", "child-timeout", "5", "hide-password"),
         *("ifname", MOBILE_INTERFACE, "linkname", "failberry", "ipparam", "failberry"),
-        *("ip-up-script", str(places.hook), "ip-down-script", _NOTHING),
+        *("ip-up-script", str(places.hook), "ip-down-script", str(places.hook)),
         *("logfd", str(logfd)),
     ]
     if ppp.echo_interval > 0:
@@ -78,7 +75,7 @@ def options(
     else:
         words.append("+ipv6")
         if version >= (2, 5, 0):
-            words += ["ipv6-up-script", str(places.hook), "ipv6-down-script", _NOTHING]
+            words += ["ipv6-up-script", str(places.hook), "ipv6-down-script", str(places.hook)]
         if cellular.pdp_type is PdpType.IPV6:
             words.append("noip")
     if version >= (2, 5, 1):

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
@@ -35,7 +37,11 @@ TERM_PATIENCE = 15.0
 HOOK_PATIENCE = 5.0
 """Seconds the hook's message may lag behind the address in the log."""
 LOG_POLL = 1.0
+TOTALS_PATIENCE = 1.0
+"""Seconds that the hook may lag behind the end of a session with what it has carried."""
 
+_NUMBER = re.compile(r"[0-9]{1,18}")
+"""Of bytes; more than a line carries in its life, and less than 63 bits."""
 _TELLING = (
     "No response to",
     "Serial link appears",
@@ -58,6 +64,10 @@ class _Running:
     up: bool = False
     watcher: asyncio.TimerHandle | None = None
     log_seen_at: float | None = None
+    totals: tuple[int, int] | None = None
+    """Bytes received and sent in all, as its hook told on the way down."""
+    finish: Callable[[], None] | None = None
+    """What is left to do once it is dead; set while its totals are waited for."""
 
 
 class Pppd:
@@ -153,13 +163,32 @@ class Pppd:
     def _exited(self, running: _Running, code: int | None) -> None:
         if running.watcher is not None:
             running.watcher.cancel()
+        # pppd waits for its scripts before it ends, but what they say may be read after that.
+        port_gone = not Path(running.session.tty).exists()
+        running.finish = partial(self._finish, running, code, port_gone=port_gone)
+        if running.totals is None and running.up:
+            loop = asyncio.get_running_loop()
+            running.watcher = loop.call_later(TOTALS_PATIENCE, running.finish)
+        else:
+            running.finish()
+
+    def _finish(self, running: _Running, code: int | None, *, port_gone: bool) -> None:
+        if running.watcher is not None:
+            running.watcher.cancel()
         self._running = None
         tty = running.session.tty
         portlock.release(tty, (running.worker.pid, os.getpid()))
         self._forget()
         running.worker.ended.set()
+        received, sent = running.totals or (None, None)
         self._post(
-            SessionEnded(exit_code=code, port_gone=not Path(tty).exists(), evidence=self._last_words())
+            SessionEnded(
+                exit_code=code,
+                port_gone=port_gone,
+                evidence=self._last_words(),
+                received=received,
+                sent=sent,
+            )
         )
 
     def heard(self, told: Mapping[str, str]) -> None:
@@ -172,6 +201,12 @@ class Pppd:
             self._address(running, told.get("IPLOCAL", ""), told.get("IPREMOTE", ""), servers)
         elif told.get("EVENT") == "ipv6-up":
             self._address6(running, told.get("LLLOCAL", ""))
+        elif told.get("EVENT") == "down":
+            received, sent = told.get("RECEIVED", ""), told.get("SENT", "")
+            if _NUMBER.fullmatch(received) and _NUMBER.fullmatch(sent):
+                running.totals = int(received), int(sent)
+                if running.finish is not None:
+                    running.finish()
 
     def _address(self, running: _Running, local: str, remote: str, servers: list[str]) -> None:
         try:

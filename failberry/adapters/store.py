@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from failberry.adapters import steplog
-from failberry.core.events import PinRecordStored, StepStored
+from failberry.adapters import steplog, usagelog
+from failberry.core.events import PinRecordStored, StepStored, UsageStored
+from failberry.core.facts import UsageRecord
 from failberry.core.pin import PinRecord, PinState
 from failberry.core.steps import Step
 
@@ -34,6 +35,7 @@ CREATE TABLE IF NOT EXISTS remembered (
     name TEXT PRIMARY KEY, value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 {steplog.SCHEMA}
+{usagelog.SCHEMA}
 """
 _BUSY_TIMEOUT = 5.0
 _USB_PATH = "last_usb_path"
@@ -108,6 +110,18 @@ class Store:
         """Write a step down before it is taken, and again with its result; synced on return."""
         return StepStored(deed=deed, problem=await asyncio.to_thread(self._store_step, step))
 
+    def usage(self) -> tuple[UsageRecord | None, str | None]:
+        """Read what of the mobile plan was used; the second value says why it could not be read."""
+        try:
+            with self._open() as database:
+                return usagelog.read(database), None
+        except (sqlite3.Error, OSError, ValueError) as error:
+            return None, f"{self._path}: {error}"
+
+    async def store_usage(self, deed: int, record: UsageRecord) -> UsageStored:
+        """Write what is used and sync it; on return without a problem it survives a power cut."""
+        return UsageStored(deed=deed, problem=await asyncio.to_thread(self._store_usage, record))
+
     def last_usb_path(self) -> str | None:
         """Where the modem was last seen; ``None``: nowhere, or it cannot be read (:meth:`steps` says why)."""
         try:
@@ -164,6 +178,14 @@ class Store:
                 database.execute("BEGIN IMMEDIATE")
                 steplog.write(database, step, self._clock())
         except (sqlite3.Error, OSError, ValueError) as error:
+            return f"{self._path}: {error}"
+        return None
+
+    def _store_usage(self, record: UsageRecord) -> str | None:
+        try:
+            with self._open() as database:
+                usagelog.write(database, record)
+        except (sqlite3.Error, OSError, OverflowError) as error:
             return f"{self._path}: {error}"
         return None
 

@@ -17,7 +17,7 @@ COMMON = """\
 /dev/ttyUSB2 460800 nodetach nolock noauth nodefaultroute noipdefault ipcp-accept-local \
 ipcp-accept-remote noremoteip usepeerdns novj novjccomp noccp nobsdcomp nodeflate nopredictor1 \
 modem crtscts nopersist maxfail 1 child-timeout 5 hide-password ifname fbcell0 linkname failberry \
-ipparam failberry ip-up-script /usr/lib/failberry/session-hook ip-down-script /usr/bin/true \
+ipparam failberry ip-up-script /usr/lib/failberry/session-hook ip-down-script /usr/lib/failberry/session-hook \
 logfd 9 lcp-echo-interval 15 lcp-echo-failure 4"""
 
 
@@ -36,7 +36,7 @@ def test_debian_13() -> None:
 def test_ipv6_gets_its_own_hook_where_pppd_has_one() -> None:
     both = replace(BASE, cellular=replace(BASE.cellular, pdp_type=PdpType.IPV4V6))
     assert line(both, (2, 4, 9)).endswith(" +ipv6")
-    hooks = "ipv6-up-script /usr/lib/failberry/session-hook ipv6-down-script /usr/bin/true"
+    hooks = "ipv6-up-script /usr/lib/failberry/session-hook ipv6-down-script /usr/lib/failberry/session-hook"
     assert f"+ipv6 {hooks}" in line(both, (2, 5, 2))
 
 

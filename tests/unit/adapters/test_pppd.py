@@ -76,6 +76,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setattr("failberry.adapters.pppd.TOTALS_PATIENCE", 0.05)
     locks = tmp_path / "lock"
     for function in (portlock.acquire, portlock.release):
         defaults = function.__defaults__ or ()
@@ -118,6 +119,43 @@ def test_an_address_makes_a_session_and_term_ends_it(bench: Bench) -> None:
     asyncio.run(life())
     assert list((bench.path / "lock").iterdir()) == []
     assert not (bench.path / "session" / "session.json").exists()
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_the_end_says_what_the_session_carried(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, late: bool
+) -> None:
+    """The hook's message may be read before the end is seen, or after it."""
+    monkeypatch.setattr("failberry.adapters.pppd.TOTALS_PATIENCE", 5.0)
+
+    async def life() -> None:
+        worker = bench.pppd(STAY)
+        await worker.start(1, BASE, str(bench.tty), carrier=True)
+        pid = bench.pid()
+        bench.hook(EVENT="ip-up", PPPD_PID=pid, IPLOCAL="100.64.7.2")
+        await bench.event()
+        stopping = asyncio.create_task(worker.stop(2))
+        if late:
+            await _death(int(pid))
+        down = {"EVENT": "down", "RECEIVED": "9876543210", "SENT": "77"}
+        bench.hook(**down, PPPD_PID="1")  # not ours
+        bench.hook(**{**down, "RECEIVED": "many"}, PPPD_PID=pid)
+        bench.hook(**down, PPPD_PID=pid)
+        await stopping
+        assert await bench.event() == SessionEnded(
+            exit_code=5, port_gone=False, evidence="", received=9876543210, sent=77
+        )
+        bench.close(worker)
+
+    asyncio.run(life())
+
+
+async def _death(pid: int) -> None:
+    dead, descriptor = asyncio.Event(), os.pidfd_open(pid)
+    asyncio.get_running_loop().add_reader(descriptor, dead.set)
+    await dead.wait()
+    asyncio.get_running_loop().remove_reader(descriptor)
+    os.close(descriptor)
 
 
 def test_a_deaf_pppd_is_killed_after_the_deadline(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,19 @@ def test_ipv6_up_is_told_apart_by_the_address_that_came_up(ear: Ear) -> None:
     assert (heard["EVENT"], heard["LLLOCAL"]) == ("ipv6-up", "fe80::a")
 
 
+@pytest.mark.parametrize("local", ["100.64.7.2", "fe80::a"])
+def test_the_way_down_tells_what_was_carried(ear: Ear, local: str) -> None:
+    carried = {"BYTES_RCVD": "9876543210", "BYTES_SENT": "4321", "CONNECT_TIME": "77"}
+    assert ear.run({**TOLD_BY_PPPD, **carried}, local, "10.64.64.64") == 0
+    assert ear.heard() == {
+        "EVENT": "down",
+        "PPPD_PID": "4711",
+        "IFNAME": "fbcell0",
+        "RECEIVED": "9876543210",
+        "SENT": "4321",
+    }
+
+
 @pytest.mark.parametrize("value", ["192.0.2.53\nIPLOCAL=192.0.2.66", "192.0.2.53;x", "$(id)", "é"])
 def test_a_value_that_is_no_address_is_not_passed_on(ear: Ear, value: str) -> None:
     assert ear.run({**TOLD_BY_PPPD, "DNS2": value}, "100.64.7.2", "10.64.64.64") == 1
