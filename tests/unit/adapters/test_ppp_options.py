@@ -17,8 +17,8 @@ COMMON = """\
 /dev/ttyUSB2 460800 nodetach nolock noauth nodefaultroute noipdefault ipcp-accept-local \
 ipcp-accept-remote noremoteip usepeerdns novj novjccomp noccp nobsdcomp nodeflate nopredictor1 \
 modem crtscts nopersist maxfail 1 child-timeout 5 hide-password ifname fbcell0 linkname failberry \
-ipparam failberry ip-up-script /usr/lib/failberry/session-hook ip-down-script /usr/lib/failberry/session-hook \
-logfd 9 lcp-echo-interval 15 lcp-echo-failure 4"""
+ipparam failberry ip-up-script /usr/lib/failberry/session-hook \
+ip-down-script /usr/lib/failberry/session-hook logfd 9 lcp-echo-interval 15 lcp-echo-failure 4"""
 
 
 def line(config: Config, version: Version, *, carrier: bool = True) -> str:
