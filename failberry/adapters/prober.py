@@ -77,10 +77,20 @@ def _problem(line: Line, outcomes: Sequence[Outcome]) -> str | None:
 
 def read_counters(action: ReadCounters, root: Path = _STATISTICS) -> CountersRead:
     """Read what the interface has carried (Documentation/ABI/testing/sysfs-class-net-statistics)."""
-    statistics = root / action.interface / "statistics"
+    folder = root / action.interface
+
+    def read(name: str) -> int:
+        return int((folder / name).read_text(encoding="ascii"))
+
     try:
-        received = int((statistics / "rx_bytes").read_text(encoding="ascii"))
-        sent = int((statistics / "tx_bytes").read_text(encoding="ascii"))
+        # The number on both sides: a stick may be pulled out, and the next one be named alike, in between.
+        index = read("ifindex")
+        received, sent = read("statistics/rx_bytes"), read("statistics/tx_bytes")
+        gone = read("ifindex") != index
     except (OSError, ValueError):
-        return CountersRead(deed=action.deed, received=None, sent=None)
-    return CountersRead(deed=action.deed, received=received, sent=sent)
+        gone = True
+    if gone:
+        return CountersRead(deed=action.deed, received=None, sent=None, interface=action.interface)
+    return CountersRead(
+        deed=action.deed, received=received, sent=sent, interface=action.interface, index=index
+    )
