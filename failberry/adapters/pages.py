@@ -7,6 +7,7 @@ TLS: a portal cannot speak it, and then its answer could not be told from a brok
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -70,7 +71,11 @@ async def _converse(line: Line, server: Address, page: Page) -> Fetched:
     source = line.source(server)
     with line.open(server.version, socket.SOCK_STREAM, socket.IPPROTO_TCP) as ours:
         ours.bind(line.place(source, 0))
-        await loop.sock_connect(ours, line.place(server, page.port))
+        try:
+            await loop.sock_connect(ours, line.place(server, page.port))
+        except OSError as failure:
+            # asyncio has words of its own for it.
+            raise OSError(failure.errno, os.strerror(failure.errno or 0)) from failure
         host = page.host if page.port == 80 else f"{page.host}:{page.port}"
         words = (
             f"GET {page.path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: failberry\r\nConnection: close\r\n\r\n"

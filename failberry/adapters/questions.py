@@ -140,8 +140,8 @@ async def resolve(line: Line, servers: Sequence[Address], name: str) -> tuple[Ad
             return addresses
         if len(problems) == len(servers):
             break
-    silent = [f"{server} does not answer" for server in servers if server not in problems]
-    why = "; ".join([*dict.fromkeys(problems.values()), *silent]) or "the line has no name server"
+    said = (problems.get(server, f"{server} does not answer") for server in servers)
+    why = "; ".join(dict.fromkeys(said)) or "the line has no name server"
     raise OSError(f"{name} cannot be resolved: {why}")
 
 

@@ -185,14 +185,13 @@ def way_request(target: Address, source: Address, mark: int, index: int | None) 
     """Ask which route such a packet takes, from a socket bound to the interface of that index, if any.
 
     It must be a route that is really there (RTM_F_FIB_MATCH): of an IPv4 target to which a bound socket
-    has none, the kernel would say that it must be a neighbour on that interface.
+    has none, the kernel would say that it must be a neighbour on that interface.  And of IPv6 the kernel
+    takes an interface together with a source for a mere wish (ip6_route_output_flags()), which it does not
+    with a socket that is bound; so the source is left out, and counts after the mark anyway.
     """
-    request: Attributes = {
-        "family": _AF[target.version],
-        "dst": str(target),
-        "src": str(source),
-        "flags": _RTM_F_FIB_MATCH,
-    }
-    if mark:
-        request["mark"] = mark
-    return request if index is None else {**request, "oif": index}
+    request: Attributes = {"family": _AF[target.version], "dst": str(target), "flags": _RTM_F_FIB_MATCH}
+    if index is not None:
+        request["oif"] = index
+    if index is None or target.version == 4:
+        request["src"] = str(source)
+    return {**request, "mark": mark} if mark else request
