@@ -55,7 +55,9 @@ class Lan:
         self.systemctl.chmod(0o755)
 
     @contextlib.asynccontextmanager
-    async def offer(self, config: Config) -> AsyncIterator[StandbyOffer]:
+    async def offer(
+        self, config: Config, *, keepalived: Path = vrrp.KEEPALIVED
+    ) -> AsyncIterator[StandbyOffer]:
         """The adapter as the daemon runs it; what stands when it ends, stays."""
         netlink = Netlink()
         offer = StandbyOffer(
@@ -64,6 +66,7 @@ class Lan:
             told=self.told.append,
             folder=self.folder,
             systemctl=str(self.systemctl),
+            keepalived=keepalived,
         )
         attending = asyncio.create_task(offer.attend())
         yield offer
@@ -278,6 +281,34 @@ def test_the_gateway_address_comes_when_the_router_dies_and_only_while_the_line_
     assert lan.withdraw() == ()
     assert lan.orders.read_text().split() == ["reload-or-restart", "stop"]
     assert not (lan.folder / vrrp.CONFIGURATION).exists()
+
+
+def test_what_is_missing_or_refuses_is_told_and_taken_up_again(
+    lan: Lan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standby, "LOOK_EVERY", 0.1)
+    monkeypatch.setattr(standby, "RETRY", 0.1)
+    missing = lan.folder / "keepalived"
+    lan.systemctl.rename(lan.folder / "well")
+    lan.systemctl.write_text("#!/bin/sh\necho Unit failberry-vrrp.service is masked. >&2\nexit 1\n")
+    lan.systemctl.chmod(0o755)
+
+    async def story() -> None:
+        async with lan.offer(config("", Vrrp(address=f"{GATEWAY}/24")), keepalived=missing) as offer:
+            offer.keep(proven=True)
+            await until(lambda: lan.codes() == ["vrrp"])
+            assert "`sudo apt install keepalived`" in lan.told[-1][0].cure
+            assert not (lan.folder / vrrp.CONFIGURATION).exists()
+            missing.touch()
+            await until(lambda: "is masked" in lan.told[-1][0].text)
+            (lan.folder / "well").rename(lan.systemctl)
+            await until(lambda: lan.codes() == [])
+            # Without [vrrp] it is stopped, once.
+            offer.reconfigure(config(""))
+            await until(lambda: lan.orders.read_text().split() == ["reload-or-restart", "stop"])
+            assert not (lan.folder / vrrp.CONFIGURATION).exists()
+
+    lan.pi.run(story)
 
 
 async def takes_over(lan: Lan) -> float:
