@@ -71,9 +71,10 @@ class Lookout:
                     each.turn(now, tasks)
                 self._turned.set()
                 due = min((each.due() for each in self._watched.values()), default=math.inf)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout_at(due if due < math.inf else None):
-                        await self._bell.wait()
+                timer = loop.call_at(due, self._bell.set) if due < math.inf else None
+                await self._bell.wait()
+                if timer is not None:
+                    timer.cancel()
 
     async def prove_alive(self) -> bool:
         """Whether the task still turns."""
