@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
@@ -98,7 +99,7 @@ class Lan:
     def answers(self, address: str) -> bool:
         """Whether the router's gateway monitoring is answered."""
         with contextlib.suppress(subprocess.CalledProcessError):
-            self.router.sh("ping", "-n", "-c", "1", "-W", "1", address)
+            self.router.sh("ping", "-n", "-c", "1", "-W", "0.5", address)
             return True
         return False
 
@@ -131,7 +132,6 @@ def test_the_health_address_answers_exactly_while_the_line_is_proven(lan: Lan) -
             await until(lan.lacks(lan.pi, HEALTH))
             assert not lan.answers(HEALTH)
 
-    assert not lan.answers(HEALTH)
     lan.pi.run(story)
     assert lan.told == []
 
@@ -252,10 +252,16 @@ def keepalived(where: Namespace, configuration: Path, folder: Path) -> Iterator[
 
 def test_the_gateway_address_comes_when_the_router_dies_and_only_while_the_line_is_proven(lan: Lan) -> None:
     ours = Vrrp(address=f"{GATEWAY}/24", router_id=51, priority=90)
-    theirs = lan.folder / "router.conf"
-    text = vrrp.configuration(ours, "eth0", lan.folder / "always").replace("priority 90", "priority 100")
-    theirs.write_text(text)
-    (lan.folder / "always").write_text("0\n")
+
+    def other(name: str, *, priority: int, word: str) -> Path:
+        track, written = lan.folder / f"{name}-track", lan.folder / f"{name}.conf"
+        track.write_text(word)
+        written.write_text(vrrp.configuration(replace(ours, priority=priority), "eth0", track))
+        return written
+
+    # The router, and a Pi in the guest's place that would come before ours, were its line proven.
+    router = other("router", priority=100, word="0\n")
+    unproven = other("unproven", priority=95, word="1\n")
 
     async def story() -> None:
         async with lan.offer(config("", ours)) as offer:
@@ -263,17 +269,16 @@ def test_the_gateway_address_comes_when_the_router_dies_and_only_while_the_line_
             await until((lan.folder / vrrp.CONFIGURATION).exists)
             await until(lan.orders.exists)
             with (
-                keepalived(lan.router, theirs, lan.folder / "router"),
+                keepalived(lan.router, router, lan.folder / "router"),
+                keepalived(lan.guest, unproven, lan.folder / "guest"),
                 keepalived(lan.pi, lan.folder / vrrp.CONFIGURATION, lan.folder / "pi"),
             ):
                 await until(lan.holds(lan.router, GATEWAY), seconds=10)
                 assert lan.lacks(lan.pi, GATEWAY)()
                 assert await takes_over(lan) <= TAKEOVER
+                assert lan.lacks(lan.guest, GATEWAY)()
                 offer.keep(proven=False)
                 await until(lan.lacks(lan.pi, GATEWAY))
-                # Nobody has it now, for longer than a takeover takes, and it stays so.
-                with pytest.raises(TimeoutError):
-                    await until(lan.holds(lan.pi, GATEWAY), seconds=TAKEOVER + 0.5)
 
     lan.pi.run(story)
     assert lan.told == []
