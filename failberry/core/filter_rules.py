@@ -49,7 +49,7 @@ _ICMPV6 = (1, 2, 3, 4, 128, 130, 134, 135, 136)
 """Unreachable, packet too big, time exceeded, parameter problem, echo request; then what the link itself
 needs: listener query, router advertisement, neighbour solicitation and advertisement (RFC 4890 4.4.1)."""
 _ECHO = {4: ("icmp", 8, 37), 6: ("icmpv6", 128, 57)}
-"""Protocol and type of an echo request, and how long ours are (:mod:`failberry.adapters.prober`)."""
+"""Protocol and type of an echo request, and how long ours are (:mod:`failberry.adapters.icmp`)."""
 _LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 _LINK_LOCAL_6 = IPv6Network("fe80::/10")
 _DHCP_CLIENT, _DHCPV6_CLIENT = (68, 68), (546, 546)

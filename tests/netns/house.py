@@ -21,6 +21,8 @@ from failberry.core.snapshot import UplinkName
 STANDBY = Config(mode=Mode.STANDBY_GATEWAY, wired=Wired(interface="eth0"))
 ROUTER = Config(mode=Mode.DUAL_WAN_ROUTER, wired=Wired(interface="eth0"), lan=Lan(interface="lan0"))
 ACTIVE = {STANDBY.mode: UplinkName.CELLULAR, ROUTER.mode: UplinkName.WIRED}
+SAME = "same"
+"""IPv6 takes the line that IPv4 takes."""
 SESSION = Session(pid=1, tty="/dev/ttyUSB2", interface=MOBILE_INTERFACE)
 
 OWN, GATEWAY, MOBILE = "192.168.1.50", "192.168.1.1", "100.72.3.4"
@@ -41,7 +43,7 @@ class House:
         pi.ip(f"route add default via {GATEWAY} dev eth0 metric 100 proto dhcp")
         pi.ip("-6 route add default via fe80::1 dev eth0 metric 1024 proto ra")
         pi.ip("link add lan0 type veth peer name lan1", "link set lan0 up", "link set lan1 up")
-        pi.ip("addr add 192.168.7.1/24 dev lan0")
+        pi.ip("addr add 192.168.7.1/24 dev lan0", "addr add fd00:7::1/64 dev lan0 nodad")
         self._wire: int | None = pi.tun(MOBILE_INTERFACE)
         pi.ip(f"addr add {MOBILE} peer 10.64.64.64/32 dev {MOBILE_INTERFACE}")
         pi.ip(f"addr add {MOBILE6}/64 dev {MOBILE_INTERFACE} nodad")
@@ -50,7 +52,7 @@ class House:
     def _settle(self) -> None:
         # The kernel enters the local routes of IPv6 addresses and of links a little later, by itself; a
         # comparison must not meet them halfway.
-        expected = {("eth0", OWN6), (MOBILE_INTERFACE, MOBILE6)}
+        expected = {("eth0", OWN6), ("lan0", "fd00:7::1"), (MOBILE_INTERFACE, MOBILE6)}
         expected |= {(link, "ff00::/8") for link in ("eth0", "lan0", "lan1", MOBILE_INTERFACE)}
         deadline = time.monotonic() + 5
         while not expected <= {
@@ -94,11 +96,13 @@ class House:
         """Make the Pi's routing so; the problem, if any."""
         return self.pi.run(lambda: apply(intent))[0]
 
-    def apply_mode(self, config: Config, active: UplinkName | None = None) -> RouteIntent:
+    def apply_mode(
+        self, config: Config, active: UplinkName | None = None, *, six: UplinkName | str | None = SAME
+    ) -> RouteIntent:
         """Wish and apply what the product would."""
 
         async def now() -> RouteIntent:
-            intent = await wish(config, active)
+            intent = await wish(config, active, six=six)
             problem, facts = await apply(intent)
             assert problem is None
             assert intent.matches(facts.ours)
@@ -116,13 +120,19 @@ def house() -> Iterator[House]:
         yield made
 
 
-async def wish(config: Config, active: UplinkName | None = None) -> RouteIntent:
+async def wish(
+    config: Config,
+    active: UplinkName | None = None,
+    *,
+    six: UplinkName | str | None = SAME,
+    session: Session | None = SESSION,
+) -> RouteIntent:
     """What the product would want of the kernel as it is now; the mode's own line is active by default."""
     adapter = Netlink()
     facts = await adapter.observe()
     await adapter.close()
     line = active or ACTIVE[config.mode]
-    return route_intent(config, facts, SESSION, active=line, active6=line)
+    return route_intent(config, facts, session, active=line, active6=line if six == SAME else six)
 
 
 async def apply(intent: RouteIntent) -> tuple[str | None, NetworkFacts]:

@@ -13,7 +13,7 @@ from failberry.core.snapshot import UplinkName
 pytestmark = pytest.mark.netns
 
 SYSCTL = Path(__file__).parents[2] / "etc" / "sysctl" / "failberry.conf"
-WIRED_MARK, CELLULAR_MARK = "mark 0xfb10000", "mark 0xfb20000"
+WIRED_MARK, CELLULAR_MARK = "mark 0x1000000", "mark 0x2000000"
 E, L, P = "eth0", "lan0", "fbcell0"
 REFUSED = "unreachable"
 
@@ -55,22 +55,47 @@ LINE_OF_ITS_OWN = {
     f"2001:db8:1::20 from {MOBILE6}": E,
     f"2001:db8:1::20 {CELLULAR_MARK}": E,
 }
-NEW_FLOWS = (ANYONE, ANYONE6, f"{ANYONE} from 192.168.7.20 iif {L}")
+OWN_FLOWS = (ANYONE, ANYONE6)
+HOUSE_FLOWS = {
+    STANDBY.mode: (f"{ANYONE} from 192.168.1.20 iif {E}", f"{ANYONE6} from 2001:db8:1::20 iif {E}"),
+    ROUTER.mode: (f"{ANYONE} from 192.168.7.20 iif {L}", f"{ANYONE6} from fd00:7::20 iif {L}"),
+}
 
 
 @pytest.mark.parametrize(
-    ("config", "active", "new"),
+    ("config", "active", "own", "house"),
     [
-        pytest.param(STANDBY, UplinkName.CELLULAR, P, id="standby-gateway"),
-        pytest.param(STANDBY, UplinkName.WIRED, E, id="standby-gateway, back on the wired line"),
-        pytest.param(ROUTER, UplinkName.WIRED, E, id="dual-wan-router"),
-        pytest.param(ROUTER, UplinkName.CELLULAR, P, id="dual-wan-router, failed over"),
+        pytest.param(STANDBY, UplinkName.CELLULAR, P, P, id="standby-gateway, failed over"),
+        # The router chose for the house.
+        pytest.param(STANDBY, UplinkName.WIRED, E, P, id="standby-gateway"),
+        pytest.param(ROUTER, UplinkName.WIRED, E, E, id="dual-wan-router"),
+        pytest.param(ROUTER, UplinkName.CELLULAR, P, P, id="dual-wan-router, failed over"),
     ],
 )
-def test_new_flows_take_the_active_line_and_answers_their_own(home, config, active, new):
+def test_new_flows_take_the_active_line_and_answers_their_own(home, config, active, own, house):
     home.apply_mode(config, active)
     assert answers(home, *LINE_OF_ITS_OWN) == LINE_OF_ITS_OWN
-    assert answers(home, *NEW_FLOWS) == dict.fromkeys(NEW_FLOWS, new)
+    assert answers(home, *OWN_FLOWS) == dict.fromkeys(OWN_FLOWS, own)
+    flows = HOUSE_FLOWS[config.mode]
+    assert answers(home, *flows) == dict.fromkeys(flows, house)
+    assert home.leaves_by(f"192.168.1.20 from 192.168.1.21 iif {E}") == E
+
+
+def test_ipv6_of_the_house_is_refused_where_no_line_has_it(home):
+    home.apply_mode(ROUTER, UplinkName.CELLULAR, six=None)
+    four, six = HOUSE_FLOWS[ROUTER.mode]
+    assert answers(home, four, six, ANYONE6) == {four: P, six: REFUSED, ANYONE6: E}
+    # What is open stays open, and the house itself is reached.
+    assert home.leaves_by(f"{six} {WIRED_MARK}") == E
+    assert home.leaves_by(f"2001:db8:1::20 from fd00:7::20 iif {L}") == E
+    home.apply_mode(ROUTER, UplinkName.CELLULAR)
+    assert home.leaves_by(six) == P
+
+
+def test_what_a_failover_deletes_is_no_rule_of_the_house(home):
+    for active in (UplinkName.CELLULAR, UplinkName.WIRED) * 2:
+        home.apply_mode(STANDBY, active)
+        assert home.leaves_by(HOUSE_FLOWS[STANDBY.mode][0]) == P
 
 
 def test_a_default_route_in_disguise_carries_new_flows_but_no_answers(home):
@@ -86,7 +111,10 @@ def test_a_default_route_in_disguise_carries_new_flows_but_no_answers(home):
 def test_without_the_daemon_a_mobile_line_that_ends_leaves_the_wired_one(home, config):
     home.apply_mode(config)
     home.hang_up()
-    assert answers(home, *NEW_FLOWS) == dict.fromkeys(NEW_FLOWS, E)
+    assert answers(home, *OWN_FLOWS) == dict.fromkeys(OWN_FLOWS, E)
+    flows = HOUSE_FLOWS[config.mode]
+    # Beside a router that way would be a loop.
+    assert answers(home, *flows) == dict.fromkeys(flows, REFUSED if config is STANDBY else E)
     refused = (
         f"{ANYONE} {CELLULAR_MARK}",
         f"{ANYONE6} {CELLULAR_MARK}",
@@ -101,14 +129,16 @@ def test_without_the_daemon_a_mobile_line_that_ends_leaves_the_wired_one(home, c
 def test_without_the_daemon_a_wired_line_that_ends_leaves_the_mobile_one(home, config, active):
     home.apply_mode(config, active)
     home.pi.ip("route del default", "-6 route del default")
-    assert answers(home, *NEW_FLOWS) == dict.fromkeys(NEW_FLOWS, P)
+    flows = (*OWN_FLOWS, *HOUSE_FLOWS[config.mode])
+    assert answers(home, *flows) == dict.fromkeys(flows, P)
 
 
 def test_without_the_daemon_a_cable_that_is_pulled_is_no_way_out(home):
     home.apply_mode(ROUTER)
     home.router.ip("link set eth0 down")
     soon(lambda: home.leaves_by(ANYONE) == P)  # the kernel tells its routes of the link a little later
-    assert answers(home, *NEW_FLOWS) == dict.fromkeys(NEW_FLOWS, P)
+    flows = (*OWN_FLOWS, *HOUSE_FLOWS[ROUTER.mode])
+    assert answers(home, *flows) == dict.fromkeys(flows, P)
     refused = (f"{ANYONE} from {OWN}", f"{ANYONE} {WIRED_MARK}", f"{ANYONE6} from {OWN6}")
     assert answers(home, *refused) == dict.fromkeys(refused, REFUSED)
     home.router.ip("link set eth0 up")

@@ -8,13 +8,14 @@ import struct
 import time
 from collections.abc import Iterable, Iterator
 
+from house import SAME, SESSION, wish
 from house import apply as apply_routes
-from house import wish
 from namespace import Namespace, namespaces
 
 from failberry.adapters.firewall.backend import Backend
 from failberry.adapters.netlink import Netlink
 from failberry.config import MOBILE_INTERFACE, Config, Lan, Mode, Wired
+from failberry.core.facts import Session
 from failberry.core.filter import FilterIntent
 from failberry.core.filter_rules import filter_intent
 from failberry.core.snapshot import UplinkName
@@ -77,6 +78,16 @@ class Town:
             self._beside_a_router()
         else:
             self._as_the_router()
+        for each in (pi, house, wired, mobile):
+            self._settle(each)
+
+    @staticmethod
+    def _settle(where: Namespace) -> None:
+        # The kernel takes a new IPv6 address into use a little later, by itself, even without DAD.
+        deadline = time.monotonic() + PATIENCE
+        while where.ip("-6 addr show tentative"):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
     def _mobile_line(self) -> None:
         """A veth pair that plays PPP: no neighbours to ask for, and two ends that take every frame."""
@@ -87,6 +98,7 @@ class Town:
         self.pi.ip(f"addr add {MOBILE} peer 10.64.64.64/32 dev {MOBILE_INTERFACE}")
         self.pi.ip(f"addr add {MOBILE6}/128 dev {MOBILE_INTERFACE}")
         self.mobile.ip(f"addr add {FAR}/32 dev lo", f"addr add {FAR6}/128 dev lo")
+        self._settle(self.mobile)
         self.mobile.ip(f"route add {MOBILE} dev pi src {FAR}", f"-6 route add {MOBILE6} dev pi src {FAR6}")
         # Strangers may send what they like.
         self.mobile.ip("route add 192.168.7.0/24 dev pi", "-6 route add fd00:7::/64 dev pi")
@@ -98,6 +110,9 @@ class Town:
 
     def _beside_a_router(self) -> None:
         """The wired line is dead: the main router sends what it gets to the Pi."""
+        # The bridge plays a switch, which knows nothing of connections (br_netfilter, where it is there).
+        calls = (f"net.bridge.bridge-nf-call-{each}tables=0" for each in ("ip", "ip6"))
+        self.wired.sh("sysctl", "-weq", *calls)
         self.wired.ip("link add lan type bridge", "link set lan up")
         for each, port in ((self.pi, "to-pi"), (self.house, "to-host")):
             each.ip(f"link add eth0 type veth peer name {port} netns {self.wired.name}")
@@ -123,16 +138,24 @@ class Town:
         """A configuration for this town."""
         return Config(**(STANDBY if self.mode is Mode.STANDBY_GATEWAY else DUAL), **settings)  # type: ignore[arg-type]
 
-    def apply(self, config: Config, *, active: UplinkName) -> None:
+    def apply(
+        self,
+        config: Config,
+        *,
+        active: UplinkName,
+        six: UplinkName | str | None = SAME,
+        session: Session | None = SESSION,
+        block_clients: bool = False,
+    ) -> None:
         """Routes and rules for it, as the product would."""
 
         async def now() -> FilterIntent:
-            problem, _ = await apply_routes(await wish(config, active))
+            problem, _ = await apply_routes(await wish(config, active, six=six, session=session))
             assert problem is None
             netlink = Netlink()
             facts = await netlink.observe()
             await netlink.close()
-            return filter_intent(config, facts)
+            return filter_intent(config, facts, block_clients=block_clients)
 
         async def written() -> bool:
             return self.backend.apply(intent)
