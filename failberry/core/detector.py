@@ -71,7 +71,9 @@ LONGEST_WAIT = 5.0
 VOLLEY_EVERY = 0.5
 VOLLEY_SPAN = VOLLEY_GAP + 0.15
 """Seconds after asking for a volley within which each ping sent is taken for one of it (0.15 s for the prober
-to get the order): those are no fair sample of the line, for they were asked because one was lost."""
+to get the order).  Asked because one was lost, they are no fair sample of a line that loses in bursts, so
+none counts as loss; but where loss is in the air already, those to one target do, chosen before, so that 40 %
+loss is named in two thirds of the time."""
 
 ANSWERS_BACK = 3
 BACK_WITHIN = {Finding.SUSPECT: 2.0, Finding.DOWN: 3.0}
@@ -87,7 +89,6 @@ and the margin, at most ``STUTTER_PATIENCE`` and a second less than ``confirm``.
 LONGEST_RUN = 3
 """Misses in a row that count as loss; more are silence, which is the dead test's business."""
 MISSES_KEPT = 512
-LEARNT_AT_ONCE = 32
 
 
 class Detector:
@@ -123,7 +124,7 @@ class Detector:
         self._problem = ""
         self._missed: dict[tuple[Address, float], tuple[Bucket | None, bool]] = {}
         self._newest_miss = -inf
-        self._asked: deque[float] = deque(maxlen=64)
+        self._asked: deque[tuple[float, Address | None]] = deque(maxlen=64)
         self._next_volley = -inf
         self._back: deque[tuple[float, Address]] = deque(maxlen=8)
         self._heard: dict[Address, float] = {}
@@ -159,23 +160,22 @@ class Detector:
             return
         if now > self._now:
             self._now = now
-        for _ in range(min(count, LEARNT_AT_ONCE)):
-            if self._wait.learn(rtt):
-                self.pace = Pace(timeout=self._wait.timeout, volley=self.pace.volley)
+        silent = self.silent_since
+        # What was sent before the silence began proves nothing about now.
+        stale = silent is not None and sent < silent
+        if silent is not None and not stale:
+            self._end_silence(silent, now)
+        if self._wait.learn(rtt, count):
+            self.pace = Pace(timeout=self._wait.timeout, volley=self.pace.volley)
         miss = self._missed.pop((peer, sent), None) if sent <= self._newest_miss else None
         if miss is not None and miss[0] is not None:
             self._quality.found(miss[0], now, rtt)
-        elif self._regular(sent) if miss is None else miss[1]:
+        elif self._fair(peer, sent) if miss is None else miss[1]:
             self._quality.answered(now, rtt, count)
-        silent = self.silent_since
-        if silent is not None:
-            if sent < silent:
-                # Sent before the silence began, it proves nothing about now.
-                self._proof = max(self._proof, sent)
-                return
-            self._end_silence(silent, now)
         if sent > self._proof:
             self._proof, self._peer, self._rtt = sent, peer, rtt
+        if stale:
+            return
         self._run = 0
         first = self._hear(peer, now, count)
         if self.finding is not Finding.UP:
@@ -188,14 +188,14 @@ class Detector:
             return
         self._now = max(self._now, now)
         present = sent > self._proof
-        regular, bucket = self._regular(sent), None
+        fair, bucket = self._fair(peer, sent), None
         if present and (problem or now - sent >= 0.8 * self.pace.timeout):
             # A ping that was sent before the timeout was raised has not been waited for long enough.
             self._be_silent(peer, sent, now, problem)
-        if regular and (not present or self._run < LONGEST_RUN):
+        if fair and (not present or self._run < LONGEST_RUN):
             bucket = self._quality.missed(now)
             self._run += present
-        self._remember(key, (bucket, regular), now)
+        self._remember(key, (bucket, fair), now)
         self._judge(now)
 
     def tick(self, now: float) -> None:
@@ -209,7 +209,7 @@ class Detector:
         if self.silent_since is None:
             self.silent_since = sent
             # What the line lost before: its present silence is not held against itself.
-            usual = min(max(self._quality.share(now, least=20) or 0.0, LEAST_LOSS), MOST_LOSS)
+            usual = min(max(self._quality.usual_loss(now), LEAST_LOSS), MOST_LOSS)
             self._weight = log((1 - DEAD_ANSWERS) / usual)
         self.silent_since = min(self.silent_since, sent)
         self._evidence += self._weight
@@ -248,7 +248,9 @@ class Detector:
                 self._turn(Finding.DOWN, now)
         if self._curious and now >= self._next_volley:
             self.pace = Pace(timeout=self.pace.timeout, volley=self.pace.volley + 1)
-            self._asked.append(now)
+            targets = self.limits.targets
+            sample = targets[self.pace.volley % len(targets)] if self._quality.doubtful else None
+            self._asked.append((now, sample))
             enough = self._convincing(SUSPECT_EVIDENCE)
             self._next_volley = now + (
                 VOLLEY_EVERY if enough else min(VOLLEY_EVERY, self.pace.timeout + VOLLEY_GAP)
@@ -337,11 +339,15 @@ class Detector:
             return ()
         return tuple(each for each, heard in self._heard.items() if heard < edge)
 
-    def _regular(self, sent: float) -> bool:
+    def _fair(self, peer: Address, sent: float) -> bool:
+        """Whether a ping is a fair sample: a regular one, or to the target that was chosen before."""
         asked = self._asked
-        if not asked or sent > asked[-1] + VOLLEY_SPAN:
+        if not asked or sent > asked[-1][0] + VOLLEY_SPAN:
             return True
-        return not any(each <= sent <= each + VOLLEY_SPAN for each in asked)
+        for at, sample in reversed(asked):
+            if sent >= at:
+                return sent > at + VOLLEY_SPAN or peer == sample
+        return True
 
     def _remember(self, key: tuple[Address, float], miss: tuple[Bucket | None, bool], now: float) -> None:
         missed = self._missed
@@ -386,5 +392,6 @@ class Detector:
         asked = [str(each) for each in self.limits.targets if each in self._silent] or map(str, self._silent)
         names = ", ".join(asked)
         whom = f"none of {names} has" if len(self._silent) > 1 else f"{names} has not"
-        words = f"{whom} answered {self._unanswered} pings in {self._now - silent:.1f} s"
+        pings = "1 ping" if self._unanswered == 1 else f"{self._unanswered} pings"
+        words = f"{whom} answered {pings} in {self._now - silent:.1f} s"
         return f"{words}: {self._problem}" if self._problem else words
