@@ -305,6 +305,7 @@ class Modem:
     def prove_now(self, now: float) -> list[Action]:
         """Ask over the session at once: somebody is about to depend on it."""
         self.known.prove = self.state is ModemState.CONNECTED
+        self.standby.spare(now)
         return self._wake(now) if self.known.prove else []
 
     @property

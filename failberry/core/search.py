@@ -17,7 +17,7 @@ from failberry.core.modem_state import ModemState
 ASK_EVERY = 2.0
 """Seconds between two questions for the registration; an unsolicited answer ends the wait."""
 ROAMING_RECHECK = 30.0
-RESTING_RECHECK = 30.0
+RESTING_RECHECK = 60.0
 """Seconds between two looks at modem and network while there shall be no session."""
 
 
@@ -104,6 +104,7 @@ def registered(desk: Desk) -> Dialog[Outcome]:
     while True:
         registration = desk.known.signal.registration
         if registration is None or not registration.carries_data:
+            desk.known.blocked = ""
             return Next(state=ModemState.SEARCHING, why="the registration was lost")
         if registration.stat is not Stat.HOME and desk.config.cellular.roaming is Roaming.FORBID:
             desk.known.blocked = "registered on a foreign network, and roaming is forbidden"
@@ -119,6 +120,7 @@ def registered(desk: Desk) -> Dialog[Outcome]:
             )
         yield Wait(seconds=RESTING_RECHECK, nudge=True)
         if desk.standby.rests(desk.config, desk.now) and (silent := (yield from _look_round(desk))):
+            desk.known.blocked = ""
             return silent
 
 

@@ -21,6 +21,8 @@ PROOF_EVERY = 86_400.0
 """Seconds between two proofs that a line in cold standby works."""
 PROOF_PATIENCE = 300.0
 """Seconds after which a session nobody needs is ended, proven or not."""
+SPARED = 15.0
+"""Seconds for which a session stays although nobody needs it: after its start, and after a suspicion."""
 CHECK = 30.0
 """Seconds between two looks, during the rest, whether the network, or the stick, is still there."""
 COLD = "cold standby: dialled when needed"
@@ -39,6 +41,9 @@ class Standby:
     proven_at: float | None = None
     """When something last came back over the line, in whichever session; ``None``: never."""
 
+    spared_until: float = 0.0
+    """The instant before which no session is ended for want of need."""
+
     def rests(self, config: Config, now: float) -> str:
         """Why there shall be no session now, in words; empty: dial."""
         if self.forbidden:
@@ -53,16 +58,20 @@ class Standby:
             return float("inf")
         return now if self.proven_at is None else self.proven_at + PROOF_EVERY
 
-    def over(self, config: Config, *, proven: bool, age: float) -> str:
+    def over(self, config: Config, now: float, *, proven: bool, age: float) -> str:
         """Why the session that is up shall end, in words; empty: it stays."""
         if self.forbidden:
             return self.forbidden
-        if config.cellular.standby is Keep.WARM or self.wanted:
+        if config.cellular.standby is Keep.WARM or self.wanted or now < self.spared_until:
             return ""
         if proven:
             return "the mobile line works and is not needed now"
         blind = config.probe.cellular_budget <= 0 or age >= PROOF_PATIENCE
         return "the mobile line is not needed now" if blind else ""
+
+    def spare(self, now: float) -> None:
+        """Keep the session for a while: it has just begun, or somebody may soon need it."""
+        self.spared_until = now + SPARED
 
     def proven(self, now: float) -> None:
         """Note that something has come back."""

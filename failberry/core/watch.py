@@ -77,6 +77,7 @@ def attend(desk: Desk) -> Dialog[Outcome]:
     if session is not None and session.tty:
         yield ReleaseDialPort()
     began, well = desk.now, False
+    desk.standby.spare(began)
     desk.known.proof = desk.known.silence = None
     evidence = _Evidence()
     # For the meter: what passes between two looks is lost with a power cut.
@@ -102,7 +103,7 @@ def attend(desk: Desk) -> Dialog[Outcome]:
 
 
 def _over(desk: Desk, began: float) -> str:
-    return desk.standby.over(desk.config, proven=desk.known.proof is not None, age=desk.now - began)
+    return desk.standby.over(desk.config, desk.now, proven=desk.known.proof is not None, age=desk.now - began)
 
 
 def _in_use(desk: Desk) -> bool:
