@@ -7,12 +7,14 @@ DIRECTORY gets what the daemon has in /run, and what it has in /var/lib.
 """
 
 import asyncio
+import functools
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from failberry import daemon, world
 from failberry.adapters import usbbus
+from failberry.adapters.resolvers import Resolvers
 from failberry.config import MOBILE_INTERFACE, Config
 from failberry.configfile import load
 from failberry.control.server import listen
@@ -42,6 +44,7 @@ def main() -> None:
     usbbus.locate = locate
     world.reboot = refuse
     directory = Path(sys.argv[2])
+    daemon.Resolvers = functools.partial(Resolvers, directory / "names" / "resolv.conf")
     places = daemon.Places(
         config=Path(sys.argv[1]),
         state=directory / "state.sqlite",

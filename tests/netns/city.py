@@ -135,6 +135,8 @@ class City:
         self._client()
 
     def _pi_beside_the_router(self) -> None:
+        # br_netfilter, where the kernel has it, would bridge what is translated, and not back by its port.
+        self.router.sh("sysctl", "-wqe", "net.bridge.bridge-nf-call-iptables=0")
         self.router.ip("link add lan type bridge forward_delay 0", "link set lan up")
         for each, port in ((self.pi, "pi"), (self.client, "client")):
             _cable(each, "eth0", self.router, port)
@@ -247,7 +249,7 @@ class City:
         raise AssertionError(f"not within {seconds:.0f} s; the status is {told}\n{self.log()}")
 
     def steady(self, *, seconds: float = PATIENCE) -> dict[str, Any]:
-        """Wait until both lines are good, and the wired one is in use."""
+        """Wait until both lines are good, the mobile one is proven, and the wired one is in use."""
         return self.await_status(
             lambda told: (
                 told["active"] == "wired"
