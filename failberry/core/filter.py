@@ -48,7 +48,7 @@ class Drop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:
-    """Drop, and tell the sender: by a TCP reset, or by ICMP "administratively prohibited" (RFC 1812, 4443)."""
+    """Drop, and tell the sender: by a TCP reset, or by ICMP "administratively prohibited" (RFC 1812)."""
 
     reset: bool = False
     """Only with ``protocol="tcp"``."""

@@ -154,7 +154,7 @@ def _marks(config: Config, uplinks: tuple[_Uplink, ...]) -> Iterator[Rule]:
             verdict=RestoreMark(mask=MARK_MASK),
             why=f"What the Pi sends on a connection of {uplink.words} leaves by it",
         )
-        # Once the line is chosen; forwarded or the Pi's own.  Probes come with a mark of ours, set by themselves.
+        # Once the line is chosen; forwarded or the Pi's own.  Probes bring a mark, set by themselves.
         yield Rule(
             chain=Chain.MANGLE_POSTROUTING,
             output_interface=uplink.interface,
@@ -224,7 +224,7 @@ def _hairpin(config: Config, facts: NetworkFacts) -> Iterator[Rule]:
             icmp_types=(kind,),
             destination=target,
             length=length,
-            why="A probe of the wired line that the router sent back here proves nothing, so it gets no answer",
+            why="A probe of the wired line, sent back by the router, proves nothing and gets no answer",
         )
     for address in _own(config, facts):
         # The kernel itself takes none of IPv4 ("martian source"), but lets those of IPv6 pass.
@@ -232,7 +232,7 @@ def _hairpin(config: Config, facts: NetworkFacts) -> Iterator[Rule]:
             yield rule(
                 family=6,
                 source=ip_network(address.ip),
-                why="Sent by the Pi and back by the router: it would leave with an address that nobody can answer",
+                why="Sent by the Pi and back by the router: it would leave with an address without answers",
             )
 
 

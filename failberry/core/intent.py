@@ -44,8 +44,8 @@ PRIORITY_SPECIFIC = 20600
 PRIORITY_CLIENTS = 20630
 """New flows of the house, in standby-gateway mode: by the mobile line …"""
 PRIORITY_CLIENTS_ONLY = 20660
-"""… or not at all.  Of numbers of their own: a rule without an interface that is deleted would take one of the
-same number with an interface along (rule_find() in net/core/fib_rules.c compares only what is said)."""
+"""… or not at all.  Numbers of their own, because to delete a rule without an interface is to delete any
+of that number: rule_find() in net/core/fib_rules.c compares only what is said."""
 PRIORITY_ACTIVE = 20700
 """New flows: the active line, where it is not the main table's own."""
 PRIORITY_LAST_RESORT = 32800

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import struct
 import time
@@ -37,6 +38,7 @@ STANDBY = {"mode": Mode.STANDBY_GATEWAY, "wired": Wired(interface="eth0")}
 DUAL = {"mode": Mode.DUAL_WAN_ROUTER, "wired": Wired(interface="wan0"), "lan": Lan(interface="lan0")}
 
 SYN, RST = 0x02, 0x04
+UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH}
 ASKING = 40000
 """Source port of the scanner."""
 PATIENCE = 5.0
@@ -247,6 +249,33 @@ def reaches(where: Namespace, source: str, target: str, port: int, *, hoped: boo
             return True
     except TimeoutError:
         return False
+
+
+def is_reset(client: socket.socket) -> bool:
+    """Whether the next segment is answered with a reset within a second.  Raises TimeoutError."""
+    client.settimeout(1.0)
+    try:
+        client.send(b"go on")
+        client.recv(16)
+    except ConnectionResetError:
+        return True
+    return False
+
+
+def told_unreachable(where: Namespace, source: str, target: str) -> bool:
+    """Whether a datagram is answered with ICMP at once."""
+    # IPV6_RECVERR, IP_RECVERR: else only what is final is told (udp(7))
+    level, option = (socket.IPPROTO_IPV6, 25) if ":" in source else (socket.IPPROTO_IP, 11)
+    with socket_in(where, source, kind=socket.SOCK_DGRAM) as client:
+        client.setsockopt(level, option, 1)
+        client.settimeout(SILENCE)
+        client.connect((target, 53))
+        client.send(b"anybody?")
+        try:
+            client.recv(16)
+        except OSError as refusal:
+            return refusal.errno in UNREACHABLE
+    return False
 
 
 def scan(where: Namespace, source: str, target: str, ports: Iterable[int]) -> dict[int, str]:

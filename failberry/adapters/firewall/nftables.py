@@ -117,6 +117,13 @@ def _matches(rule: Rule) -> Iterator[str]:
     if rule.length is not None:
         # Unlike "ip6 length", which is without the header (RFC 8200 section 3).
         yield f"meta length {rule.length}"
+    yield from _connection(rule)
+    if rule.mark is not None:
+        mark, mask = rule.mark
+        yield f"meta mark & {mask:#010x} == {mark:#010x}"
+
+
+def _connection(rule: Rule) -> Iterator[str]:
     if rule.states:
         yield f"ct state {','.join(sorted(rule.states))}"
     if rule.dnatted:
@@ -126,9 +133,6 @@ def _matches(rule: Rule) -> Iterator[str]:
     if rule.connection_mark is not None:
         mark, mask = rule.connection_mark
         yield f"ct mark & {mask:#010x} == {mark:#010x}"
-    if rule.mark is not None:
-        mark, mask = rule.mark
-        yield f"meta mark & {mask:#010x} == {mark:#010x}"
 
 
 def _protocol(rule: Rule) -> Iterator[str]:

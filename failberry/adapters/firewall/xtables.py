@@ -96,6 +96,13 @@ def _matches(rule: Rule) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "length", {"length": str(rule.length)}
     if rule.source_mac is not None:
         yield "mac", {"mac-source": rule.source_mac}
+    yield from _connection(rule)
+    if rule.mark is not None:
+        mark, mask = rule.mark
+        yield "mark", {"mark": f"{mark:#x}/{mask:#x}"}
+
+
+def _connection(rule: Rule) -> Iterator[tuple[str, dict[str, Any]]]:
     if rule.states:
         yield "conntrack", {"ctstate": ",".join(sorted(each.upper() for each in rule.states))}
     if rule.dnatted:
@@ -105,9 +112,6 @@ def _matches(rule: Rule) -> Iterator[tuple[str, dict[str, Any]]]:
     if rule.connection_mark is not None:
         mark, mask = rule.connection_mark
         yield "connmark", {"mark": f"{mark:#x}/{mask:#x}"}
-    if rule.mark is not None:
-        mark, mask = rule.mark
-        yield "mark", {"mark": f"{mark:#x}/{mask:#x}"}
 
 
 def _target(rule: Rule) -> str | dict[str, dict[str, str]]:
@@ -196,18 +200,24 @@ def _decode_match(name: str, options: dict[str, Any]) -> Iterator[tuple[str, Any
             yield "source_mac", address.lower()
         case "length", {"length": length, **rest} if not rest:
             yield "length", int(length)
-        case "conntrack", {"ctdir": "REPLY", **rest} if not rest:
-            yield "reply", True
-        case "conntrack", {"ctstate": "DNAT", **rest} if not rest:
-            yield "dnatted", True
-        case "conntrack", {"ctstate": states, **rest} if not rest:
-            yield "states", frozenset(ConnectionState(each.lower()) for each in states.split(","))
+        case "conntrack", _:
+            yield from _decode_conntrack(options)
         case "connmark", {"mark": mark, **rest} if not rest:
             yield "connection_mark", _mark(mark)
         case "mark", {"mark": mark, **rest} if not rest:
             yield "mark", _mark(mark)
         case "comment", {"comment": why, **rest} if not rest:
             yield "why", why
+
+
+def _decode_conntrack(options: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    match options:
+        case {"ctdir": "REPLY", **rest} if not rest:
+            yield "reply", True
+        case {"ctstate": "DNAT", **rest} if not rest:
+            yield "dnatted", True
+        case {"ctstate": states, **rest} if not rest:
+            yield "states", frozenset(ConnectionState(each.lower()) for each in states.split(","))
 
 
 def _decode_target(target: Any) -> Verdict:
