@@ -18,11 +18,11 @@ TIERS := lint unit simulation netns lab
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup deb $(TIERS) test soak bench demo clean
+.PHONY: help setup deb $(TIERS) test soak bench bench-failover demo clean
 
 help:
 	@echo "Failberry $(VERSION)"
-	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/complete  ## install what is missing on this machine, and the Python environment in .venv
 
@@ -87,6 +87,10 @@ bench: setup deb  ## the benchmarks, as ratios to what they are measured against
 	@.venv/bin/python bench/health.py
 	@$(WITH_DEB) .venv/bin/python -m bench.dial
 	@$(WITH_DEB) .venv/bin/python -m bench.memory
+	@$(MAKE) --no-print-directory bench-failover
+
+bench-failover: setup  ## time until new connections work after a fault, against peers (root, 20 minutes)
+	@.venv/bin/python -m bench.failover
 
 demo: setup deb  ## watch the main job: a stick is plugged in, dials, carries the house, is killed, comes back
 	@$(WITH_DEB) .venv/bin/python -m tests.lab.demo

@@ -2,9 +2,10 @@
 
     python -m bench.failover.hairpin [--cycles 100] [--at-once 4] [--stay 6]
 
-The Pi stands beside a router that translates whatever it passes on.  In each cycle the wired line dies, the router
-moves to the Pi, the house works over the mobile line, and then all is healed.  A false recovery is any word of the
-daemon that the wired line is up, or in use again, between death and healing; none is allowed.
+The Pi stands beside a router that translates whatever it passes on. In each cycle the wired line dies, the
+router moves to the Pi, the house works over the mobile line, and then all is healed. A false recovery is
+any word of the daemon that the wired line is up, or in use again, between death and healing; none is
+allowed.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ FAULTS = ("black_hole", "no_transit", "gateway_dead", "carrier_loss")
 
 
 def cycle(home: City, fault: str, stay: float) -> tuple[bool, bool, float]:
-    """Whether it recovered falsely, whether the house was served, and the seconds until the death was told."""
+    """Whether it recovered falsely, whether the house was served, and the seconds until death was told."""
     began = time.monotonic()
     getattr(home, fault)()
     home.await_status(lambda told: told["wired"]["state"] == "down", seconds=20)
