@@ -5,7 +5,9 @@ import errno
 import select
 import socket
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from backends import BACKENDS
@@ -27,6 +29,7 @@ from town import (
     town,
 )
 
+from failberry.adapters import flows
 from failberry.adapters.firewall import NFTABLES
 from failberry.adapters.flows import drop_flows, weigh_flows
 from failberry.config import Mode
@@ -73,8 +76,8 @@ def switch(place, line):
     place.apply(place.config(), active=line)
 
 
-def drop(place, line, flows=Flows.ALL):
-    answer = place.pi.run(lambda: drop_flows(DropFlows(deed=7, line=line, flows=flows)))
+def drop(place, line, which=Flows.ALL):
+    answer = place.pi.run(lambda: drop_flows(DropFlows(deed=7, line=line, flows=which)))
     assert (answer.deed, answer.problem) == (7, None)
     return answer.count
 
@@ -194,6 +197,22 @@ def test_nothing_of_others_is_touched_and_no_probe_of_ours(router):
     (probe,) = known(router, "icmp")
     assert "id=100 " in probe
     assert drop(router, UplinkName.CELLULAR) == 1
+
+
+def test_a_kernel_that_refuses_is_told_and_nothing_raised():
+    # With root's user id, but without the capability.
+    here = Path(flows.__file__).parents[2]
+    answers = (
+        "import asyncio; from failberry.adapters.flows import *\n"
+        "line = UplinkName.WIRED\n"
+        "print(asyncio.run(drop_flows(DropFlows(deed=1, line=line, flows=Flows.ALL))))\n"
+        "print(asyncio.run(weigh_flows(WeighFlows(deed=2, line=line))))"
+    )
+    command = ["setpriv", "--bounding-set=-net_admin", "unshare", "--net", sys.executable, "-c", answers]
+    said = subprocess.run(command, cwd=here, check=True, capture_output=True, text=True, timeout=20).stdout
+    assert "count=0, problem='the connections of the wired line cannot be dropped: " in said
+    assert "Operation not permitted" in said
+    assert "FlowsWeighed(deed=2, packets_in=None)" in said
 
 
 def test_a_table_full_of_connections_is_no_matter(router):
