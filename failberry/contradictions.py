@@ -25,6 +25,7 @@ def contradictions(well: Mapping[KeyPath, Any], given: AbstractSet[KeyPath]) -> 
     yield from _modem_ports(well)
     yield from _health_paths(well)
     yield from _port_forwards(well)
+    yield from _beside_a_router(well)
 
 
 def _interfaces(well: Mapping[KeyPath, Any], given: AbstractSet[KeyPath]) -> Iterator[Fault]:
@@ -53,6 +54,22 @@ def _interfaces(well: Mapping[KeyPath, Any], given: AbstractSet[KeyPath]) -> Ite
             path=("lan",),
             problem="has no place in standby-gateway mode, where the house is behind wired.interface",
             hint='remove [lan], or write mode = "dual-wan-router" if the Pi is the router',
+        )
+
+
+def _beside_a_router(well: Mapping[KeyPath, Any]) -> Iterator[Fault]:
+    health, shared = ("standby", "health_address"), ("vrrp", "address")
+    if well.get(("mode",)) is Mode.DUAL_WAN_ROUTER and well.get(health):
+        yield Fault(
+            path=health,
+            problem="has no place in dual-wan-router mode, where there is no other router to tell",
+            hint='remove it, or write mode = "standby-gateway"',
+        )
+    if well.get(health) and str(well.get(shared, "")).partition("/")[0] == well.get(health):
+        yield Fault(
+            path=health,
+            problem=f"{literal(well[health])} is vrrp.address, too",
+            hint="give it an address of its own, that nobody uses",
         )
 
 

@@ -104,6 +104,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         usb=deeds,
         lookout=lookout,
         standby=standby,
+        nameservers=nameservers,
         resolvers=Resolvers(),
         complain=lambda problem: systemd.journal(4, f"names: {problem}"),
     )

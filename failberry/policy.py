@@ -36,7 +36,7 @@ class CapAction(StrEnum):
 
 
 _MONTH = 30 * 86_400.0
-LOOK_BYTES = 72
+LOOK_BYTES = 74
 """One ping with its answer, as IP counts it."""
 
 
@@ -73,7 +73,7 @@ class Probe:
     )
     cellular_budget: float = setting(
         "Megabytes a month (of 30 days) that may be spent on looking whether the mobile line still works. "
-        "Traffic in both directions makes a look needless, and one look is one ping: 72 bytes with its "
+        "Traffic in both directions makes a look needless, and one look is one ping: 74 bytes with its "
         "answer. Half of it buys regular looks, the rest is for whoever does not answer: then all targets "
         "and name servers are asked, three times. 0 never looks.",
         default=5.0,

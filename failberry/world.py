@@ -17,6 +17,7 @@ from failberry.adapters.resolvers import Resolvers
 from failberry.adapters.serialport import AtPort, ModemPorts
 from failberry.adapters.standby import StandbyOffer
 from failberry.adapters.store import Store
+from failberry.adapters.wiredresolvers import ResolverWatch
 from failberry.config import Config
 from failberry.core import actions as do
 from failberry.core.events import (
@@ -53,6 +54,7 @@ class World:
         usb: UsbDeeds,
         lookout: Lookout,
         standby: StandbyOffer,
+        nameservers: ResolverWatch,
         resolvers: Resolvers,
         complain: Callable[[str], None],
     ) -> None:
@@ -66,6 +68,7 @@ class World:
         self._usb = usb
         self._lookout = lookout
         self._standby = standby
+        self._nameservers = nameservers
         self._resolvers = resolvers
         self._complain = complain
 
@@ -74,6 +77,7 @@ class World:
         self._config = config
         self._firewall.choose(config.firewall.backend)
         self._standby.reconfigure(config)
+        self._nameservers.choose(config.wired.interface)
 
     def keep(self, action: do.Standing) -> None:
         """Take note of what shall stand until further notice."""

@@ -45,7 +45,7 @@ class ApplyProbes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyResolvers:
-    """Have the names of the house's clients resolved by these servers, in dual-wan-router mode."""
+    """Have names resolved by these servers: those of the line that carries the house."""
 
     servers: tuple[Address, ...]
 

@@ -11,7 +11,7 @@ import random
 from ipaddress import ip_address
 
 from failberry import __version__
-from failberry.config import MOBILE_INTERFACE, Config, Mode
+from failberry.config import MOBILE_INTERFACE, Config
 from failberry.core.actions import (
     Action,
     ApplyFilter,
@@ -55,6 +55,9 @@ from failberry.core.routing import route_intent
 from failberry.core.snapshot import LineState, Notice, Snapshot, UplinkName
 from failberry.core.usage import Meter, Restriction
 from failberry.core.view import ApplianceView, snapshot
+
+FIRST_PROOF = 15.0
+"""Seconds after a start in which a session that was taken over has shown whether it works."""
 
 
 class Appliance:
@@ -111,6 +114,7 @@ class Appliance:
             self.wired.deadline(self._now),
             self.failover.deadline(self._now),
             self.meter.deadline(self._now),
+            None if self._now >= self.started_at + FIRST_PROOF else self.started_at + FIRST_PROOF,
         )
         return min((each for each in candidates if each is not None), default=None)
 
@@ -248,10 +252,10 @@ class Appliance:
         wishes: list[ApplyProbes | ApplyResolvers | ApplyStandby] = [
             ApplyProbes(plans=() if plan is None else (plan,))
         ]
-        if self.config.mode is Mode.DUAL_WAN_ROUTER:
-            if servers := self._name_servers():
-                wishes.append(ApplyResolvers(servers=servers))
-        else:
+        if servers := self._name_servers():
+            wishes.append(ApplyResolvers(servers=servers))
+        if self.standby_proven or now >= self.started_at + FIRST_PROOF:
+            # A daemon that has just started does not take back what the one before it had proven.
             wishes.append(ApplyStandby(proven=self.standby_proven))
         actions: list[Action] = []
         for wish in wishes:

@@ -44,11 +44,8 @@ def invariants(world: World) -> Callable[[], None]:
                     "dialled on a foreign network"
                 )
         checked = len(world.deeds)
-        active = world.appliance.choice.active
-        if active is UplinkName.CELLULAR:
-            assert world.appliance.cellular.usable
-        if active is UplinkName.WIRED:
-            assert world.appliance.wired.usable
+        if world.appliance.failover.active is UplinkName.CELLULAR:
+            assert world.appliance.mobile.link.usable
 
     return check
 
