@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """A server that says who is asking: what a far end sees of a translated connection.
 
-TCP 80: any HTTP request is answered by ``{"peer": "…", "port": …, "server": "…"}``.
+TCP 80: any HTTP request is answered by ``{"peer": "…", "port": …, "server": "…"}``, but for the two pages by
+which a fresh configuration knows the Internet.
 TCP 7 and UDP 7: the same object as a line, then everything comes back; UDP puts it before each answer.
-IPv4 and IPv6, on every address of each network namespace that is named: ``echo.py internet lan1``.
+IPv4 and IPv6, on every address of each network namespace that is named, or of ours: ``echo.py internet``.
 """
 
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 
 IDLE = 600.0
 REQUEST = 8192
+OK, JSON, TEXT = "200 OK", "application/json", "text/plain"
 
 
 def _who(peer: tuple[str, int], server: str) -> bytes:
@@ -26,9 +28,14 @@ def _who(peer: tuple[str, int], server: str) -> bytes:
 class Http(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         self.request.settimeout(10.0)
-        self.request.recv(REQUEST)
-        body = _who(self.client_address, self.request.getsockname()[0])
-        head = f"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        path = self.request.recv(REQUEST).split(b" ", 2)[1:2]
+        if path == [b"/generate_204"]:
+            status, kind, body = "204 No Content", TEXT, b""
+        elif path == [b"/success.txt"]:
+            status, kind, body = OK, TEXT, b"success\n"
+        else:
+            status, kind, body = OK, JSON, _who(self.client_address, self.request.getsockname()[0])
+        head = f"HTTP/1.0 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
         self.request.sendall(head.encode() + body)
 
 
@@ -59,9 +66,10 @@ class Udp(socketserver.UDPServer):
 
 def main() -> None:
     servers: list[socketserver.BaseServer] = []
-    for name in sys.argv[1:]:
-        with Path(f"/run/netns/{name}").open() as namespace:
-            os.setns(namespace.fileno(), os.CLONE_NEWNET)  # type: ignore[attr-defined] # Python 3.12, in the guest
+    for name in sys.argv[1:] or [""]:
+        if name:
+            with Path(f"/run/netns/{name}").open() as namespace:
+                os.setns(namespace.fileno(), os.CLONE_NEWNET)  # type: ignore[attr-defined] # Python 3.12, in the guest
         servers += [Tcp(("::", 80), Http), Tcp(("::", 7), Echo), Udp(("::", 7), Datagrams)]
     threads = [threading.Thread(target=server.serve_forever) for server in servers]
     for thread in threads:

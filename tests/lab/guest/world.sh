@@ -4,14 +4,16 @@
 #   world.sh up standby-gateway      Pi: eth0 on the LAN beside the main router (DHCP: 192.168.88.2)
 #   world.sh up dual-wan-router      Pi: lan0 (192.168.88.1) and wan0 (DHCP from the provider)
 #   world.sh down
-#   world.sh blackhole isp|carrier [ADDRESS...]   swallow everything, or what goes to and comes from ADDRESS
+#   world.sh blackhole isp|transit|carrier [ADDRESS...]   swallow everything, or what goes to and comes from ADDRESS
 #   world.sh netem isp|carrier ARGUMENTS...       delay, loss and the like, each way (tc-netem(8))
+#   world.sh lossy isp|transit|carrier PERCENT    lose so many of the packets on their way to the house
+#   world.sh nameless isp|transit|carrier         swallow DNS and nothing else
 #   world.sh dead isp                             the provider's router answers nobody, its link stays up
 #   world.sh pull|push CABLE                      carrier down, up; CABLE: pi router lan1 lan2 wired
 #   world.sh prefer wired|pi                      which default route the main router uses (standby-gateway)
 #   world.sh heal                                 undo every fault
 #
-#   internet ---- isp ------- router|pi ----- switch ---- lan1 (192.168.88.11), lan2 (.12), pi
+#   internet -- transit - isp - router|pi --- switch ---- lan1 (192.168.88.11), lan2 (.12), pi
 #       \-------- carrier --- ppp on the stick ---------- pi
 #
 # Addresses are the documentation ones of RFC 5737 and RFC 3849, but for three; links between providers use RFC 2544's.
@@ -25,7 +27,7 @@
 set -eu
 
 HERE=$(dirname "$(readlink -f "$0")")
-NAMESPACES='internet isp carrier router switch lan1 lan2'
+NAMESPACES='internet transit isp carrier router switch lan1 lan2'
 PI_MAC=02:00:00:00:00:02
 STATE=/run/world
 NETWORKD=/run/systemd/network
@@ -39,6 +41,8 @@ main() {
         down) down ;;
         blackhole) blackhole "$@" ;;
         netem) netem "$@" ;;
+        lossy) lossy "$@" ;;
+        nameless) nameless "$@" ;;
         dead) dead "$@" ;;
         pull) cable "$1" down ;;
         push) cable "$1" up ;;
@@ -105,7 +109,10 @@ dnsmasq() {
         /usr/sbin/dnsmasq --keep-in-foreground --conf-file=/dev/null --user=root --no-hosts --no-resolv --dhcp-leasefile="$STATE/$namespace.leases" --bind-dynamic --pid-file= \
         --host-record=alpha.example,192.0.2.10,2001:db8:a::10 \
         --host-record=bravo.example,198.51.100.10,2001:db8:b::10 \
-        --host-record=charlie.example,203.0.113.10,2001:db8:c::10 "$@"
+        --host-record=charlie.example,203.0.113.10,2001:db8:c::10 \
+        --host-record=example.com,192.0.2.10,2001:db8:a::10 \
+        --host-record=connectivitycheck.gstatic.com,198.51.100.10,2001:db8:b::10 \
+        --host-record=detectportal.firefox.com,203.0.113.10,2001:db8:c::10 "$@"
 }
 
 forwarding() {
@@ -137,10 +144,11 @@ up() {
         dual-wan-router) dual_wan_router ;;
     esac
     internet
+    transit
     isp
     carrier
     commit
-    forwarding internet isp carrier
+    forwarding internet transit isp carrier
     internet_serves
     isp_serves
     carrier_serves
@@ -179,7 +187,7 @@ internet() {
     address internet lo 192.0.2.10/32 192.0.2.53/32 192.0.2.54/32 198.51.100.10/32 203.0.113.10/32 \
         1.1.1.1/32 8.8.8.8/32 9.9.9.9/32 \
         2001:db8:a::10/128 2001:db8:b::10/128 2001:db8:c::10/128
-    wire internet isp 02:00:00:00:01:01 isp core
+    wire internet isp 02:00:00:00:01:01 transit internet
     wire internet carrier 02:00:00:00:01:02 carrier core
     address internet isp 198.18.0.1/30 2001:db8:ffff:1::1/64
     address internet carrier 198.18.0.5/30 2001:db8:ffff:2::1/64
@@ -189,14 +197,25 @@ internet() {
     route internet 2001:db8:200::/48 via 2001:db8:ffff:2::2
 }
 
+# The core of the provider's network, behind the gateway that its customers see.
+transit() {
+    wire transit isp 02:00:00:00:01:03 isp core
+    address transit internet 198.18.0.2/30 2001:db8:ffff:1::2/64
+    address transit isp 198.18.0.9/30 2001:db8:ffff:3::1/64
+    route transit default via 198.18.0.1
+    route transit default via 2001:db8:ffff:1::1
+    route transit 198.51.100.128/25 via 198.18.0.10
+    route transit 2001:db8:100::/48 via 2001:db8:ffff:3::2
+}
+
 internet_serves() {
     dnsmasq internet
 }
 
 isp() {
-    address isp core 198.18.0.2/30 2001:db8:ffff:1::2/64
-    route isp default via 198.18.0.1
-    route isp default via 2001:db8:ffff:1::1
+    address isp core 198.18.0.10/30 2001:db8:ffff:3::2/64
+    route isp default via 198.18.0.9
+    route isp default via 2001:db8:ffff:3::1
     address isp customer 198.51.100.129/25 2001:db8:100::1/64
     route isp 2001:db8:100:1::/64 via 2001:db8:100::2
 }
@@ -326,6 +345,21 @@ heal() {
     rm -f "$STATE/undo"
 }
 
+# drop NS RULES: swallow what the rules match of all that passes there
+drop() {
+    ip netns exec "$1" nft -f - <<RULES
+table inet blackhole
+delete table inet blackhole
+table inet blackhole {
+    chain forward {
+        type filter hook forward priority -300
+        $2
+    }
+}
+RULES
+    undo "ip netns exec $1 nft 'table inet blackhole; delete table inet blackhole'"
+}
+
 blackhole() {
     namespace=$1
     shift
@@ -336,17 +370,15 @@ blackhole() {
             *) printf 'ip daddr %s drop\nip saddr %s drop\n' "$each" "$each" ;;
         esac
     done)
-    ip netns exec "$namespace" nft -f - <<RULES
-table inet blackhole
-delete table inet blackhole
-table inet blackhole {
-    chain forward {
-        type filter hook forward priority -300
-        $rules
-    }
+    drop "$namespace" "$rules"
 }
-RULES
-    undo "ip netns exec $namespace nft 'table inet blackhole; delete table inet blackhole'"
+
+lossy() {
+    drop "$1" "iifname { \"core\", \"internet\" } numgen random mod 100 < $2 drop"
+}
+
+nameless() {
+    drop "$1" 'meta l4proto { tcp, udp } th dport 53 drop'
 }
 
 netem() {
