@@ -83,10 +83,15 @@ class Box:
         path = self.folder / f"switch-{name}"
         route = f"exec ip route replace table {self._table(name)} default"
         path.write_text(
-            f"#!/bin/sh\ncase $1 in\nmobile) {route} via {STICK} dev mobile ;;\n"
+            f"#!/bin/sh\necho $1 >>{path}.log\ncase $1 in\nmobile) {route} via {STICK} dev mobile ;;\n"
             f"wired) {route} via {GATEWAY} dev wan ;;\nesac\n"
         )
         path.chmod(0o755)
+
+    def moves(self, name: str) -> int:
+        """How often it has moved its route to the mobile line, ever."""
+        log = self.folder / f"switch-{name}.log"
+        return log.read_text().split().count("mobile") if log.exists() else 0
 
     def start(self, *names: str) -> None:
         """(Re)start these from the state of a line that has been good for long; wait until they watch."""
