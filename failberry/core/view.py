@@ -78,7 +78,7 @@ def snapshot(view: ApplianceView, now: float) -> Snapshot:
         failberry=view.version,
         mode=view.config.mode,
         running_for=view.running_for,
-        active=chosen.active,
+        active=_working(view),
         active_for=now - chosen.since,
         active_reason=chosen.reason,
         active6=chosen.active6,
@@ -98,6 +98,12 @@ def snapshot(view: ApplianceView, now: float) -> Snapshot:
         ),
         warnings=tuple(notices(view, wired, cellular, now)),
     )
+
+
+def _working(view: ApplianceView) -> UplinkName | None:
+    """The active line, unless nothing passes over it: the wired one stays active for want of a better."""
+    dead = view.wired.verdict.state is LineState.DOWN and not view.mobile.link.usable
+    return None if dead else view.failover.active
 
 
 def _forced(chosen: Failover, now: float) -> ForcedView | None:

@@ -193,8 +193,12 @@ def _headline(status: Snapshot, problems: list[Notice]) -> str:
     traffic = f"Traffic goes over the {_NAMES[status.active]}."
     if problems:
         return traffic + more
-    down = [_NAMES[name] for name in ("wired", "cellular") if getattr(status, name).state != "up"]
-    return f"{traffic} The {down[0]} is down." if down else f"All is well. {traffic}"
+    for name in ("wired", "cellular"):
+        state = getattr(status, name).state
+        if state != "up":
+            fares = "does not answer at the moment" if state == "suspect" else "is down"
+            return f"{traffic} The {_NAMES[name]} {fares}."
+    return f"All is well. {traffic}"
 
 
 def _active(page: Page, status: Snapshot) -> None:

@@ -9,7 +9,7 @@ from failberry.config import Config, Mode, Wired
 from failberry.control.document import decode, encode, schema
 from failberry.core.actions import LocateModem
 from failberry.core.appliance import Appliance
-from failberry.core.events import Event, FilterApplied, ModemLocated, NetworkObserved, RoutesApplied, Started
+from failberry.core.events import Event, FilterApplied, ModemLocated, NetworkObserved, RoutesApplied, Started, Tick
 from failberry.core.facts import DefaultRoute, Interface, NetworkFacts
 from failberry.core.snapshot import Snapshot
 from failberry.ctl import ATTENTION, NO_LINE
@@ -50,5 +50,7 @@ def test_from_the_first_moment_to_a_cut_cable() -> None:
     assert "routes not as wanted, firewall in place (nftables)" in text
     assert "did not take our routes: EPERM: Operation not permitted" in text.replace("\n   ", " ")
     code, text = painted(told(appliance, NetworkObserved(facts=CUT), at=60.0))
+    assert code == ATTENTION
+    code, text = painted(told(appliance, Tick(), at=66.0))
     assert code == NO_LINE
     assert text.startswith("No line works. 3 problems:")
