@@ -10,7 +10,7 @@ from failberry.config import Cellular, Roaming
 from failberry.core import actions as do
 from failberry.core import events as ev
 from failberry.core.modem_state import ModemState
-from failberry.core.snapshot import LineState, UplinkName
+from failberry.core.snapshot import LineState, Reachability, UplinkName
 from tests.modemsim.model import Faults, Network, Sim
 from tests.modemsim.modem import SimModem
 from tests.simulation.world import BASE, World
