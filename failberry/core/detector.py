@@ -87,7 +87,8 @@ STUTTER_MARGIN, STUTTER_PATIENCE = 0.5, 3.0
 and the margin, at most ``STUTTER_PATIENCE`` and a second less than ``confirm``."""
 
 LONGEST_RUN = 3
-"""Misses in a row that count as loss; more are silence, which is the dead test's business."""
+"""Misses in a row that count as loss.  More are silence, which is the dead test's business, or, of one target
+alone, its own: the line does not lose what a target does not answer."""
 MISSES_KEPT = 512
 
 
@@ -137,6 +138,7 @@ class Detector:
         self._wait = Patience()
         self._quality = Quality()
         self._run = 0  # regular pings missed in the present silence
+        self._runs: dict[Address, int] = {}  # the same of each target, silence or not
         self.retune(self.limits)
 
     def retune(self, limits: Limits) -> None:
@@ -177,6 +179,7 @@ class Detector:
         if stale:
             return
         self._run = 0
+        self._runs.pop(peer, None)
         first = self._hear(peer, now, count)
         if self.finding is not Finding.UP:
             self._come_back(peer, sent, now, count, first=first)
@@ -189,10 +192,15 @@ class Detector:
         self._now = max(self._now, now)
         present = sent > self._proof
         fair, bucket = self._fair(peer, sent), None
-        if present and (problem or now - sent >= 0.8 * self.pace.timeout):
+        if peer in self.unreached:
+            present = False  # it has not answered for long, while others have: it says nothing of the line
+        elif present and (problem or now - sent >= 0.8 * self.pace.timeout):
             # A ping that was sent before the timeout was raised has not been waited for long enough.
             self._be_silent(peer, sent, now, problem)
-        if fair and (not present or self._run < LONGEST_RUN):
+        run = 0
+        if fair and peer in self._heard:
+            run = self._runs[peer] = self._runs.get(peer, 0) + 1
+        if fair and run <= LONGEST_RUN and (not present or self._run < LONGEST_RUN):
             bucket = self._quality.missed(now)
             self._run += present
         self._remember(key, (bucket, fair), now)
@@ -233,7 +241,8 @@ class Detector:
         self._silent.clear()
 
     def _convincing(self, needed: float) -> bool:
-        return self._evidence >= needed and len(self._silent) >= min(2, len(self.limits.targets))
+        voices = len(self.limits.targets) - len(self.unreached)
+        return self._evidence >= needed and len(self._silent) >= min(2, voices)
 
     def _due(self, silent: float, *, patience: float) -> float:
         wait = max(self.pace.timeout, min(self._wait.longest, LONGEST_WAIT))

@@ -237,6 +237,17 @@ def test_some_targets_out_of_reach(partial: str) -> None:
     assert verdict.leave is (partial == "leave")
 
 
+@pytest.mark.parametrize("blocked", [1, 2])
+def test_a_line_dies_although_some_targets_never_answered(blocked: int) -> None:
+    street = Street(reached=lambda target: target not in TARGETS[:blocked])
+    street.run(120.0)
+    assert street.state is LineState.UP
+    assert not street.line.verdict.leave
+    street.reached = lambda _: False
+    assert street.run(9.0, until=lambda: street.state is LineState.SUSPECT) <= 3.0
+    assert street.run(9.0, until=lambda: street.state is LineState.DOWN) <= 7.0
+
+
 def test_beside_a_router_the_canary_tells_that_it_uses_us() -> None:
     street = well(config=BESIDE)
     assert street.line.router_uses_us(street.now) is False
