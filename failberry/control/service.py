@@ -28,7 +28,7 @@ from failberry.control.varlink import (
     permission_denied,
     reply,
 )
-from failberry.core.snapshot import SNAPSHOT_VERSION, Snapshot
+from failberry.core.snapshot import SNAPSHOT_VERSION, Snapshot, UplinkName
 from failberry.core.steps import Rung
 from failberry.errors import ConfigError
 
@@ -36,6 +36,9 @@ WATCH_GAP = 0.5
 """Seconds between two reports to a watcher: changes that come faster are told together."""
 WATCH_EVERY = 5.0
 """Seconds after which a watcher is told that nothing changed, so that silence means trouble."""
+MOST_USED = 10**15
+"""Bytes; more than any plan holds."""
+LONGEST_FORCED = 30 * 86_400.0
 
 
 class Appliance(Protocol):
@@ -67,6 +70,12 @@ class Appliance(Protocol):
 
     async def usb(self) -> UsbView:
         """The USB bus, and how the modem's power can be cut."""
+
+    async def correct_usage(self, used: int) -> None:
+        """Take the owner's word for the bytes used in this billing cycle."""
+
+    async def force_line(self, line: UplinkName | None, seconds: float | None) -> None:
+        """Use this line, for so many seconds or until further notice; ``None``: choose by itself again."""
 
     async def send_command(self, text: str) -> AtAnswer:
         """Send one AT command to the modem, if it may be sent now."""
@@ -102,6 +111,12 @@ class Service:
             f"{INTERFACE}.ForgetPin": _Method(answer=self._forget_pin, changes=True),
             f"{INTERFACE}.TakeStep": _Method(
                 answer=self._take_step, takes=frozenset({"rung", "force"}), changes=True
+            ),
+            f"{INTERFACE}.CorrectUsage": _Method(
+                answer=self._correct_usage, takes=frozenset({"used"}), changes=True
+            ),
+            f"{INTERFACE}.ForceLine": _Method(
+                answer=self._force_line, takes=frozenset({"line", "seconds"}), changes=True
             ),
             f"{INTERFACE}.GetPowerPlan": _Method(answer=self._power_plan),
             f"{INTERFACE}.GetUsb": _Method(answer=self._usb),
@@ -225,6 +240,36 @@ class Service:
                 await self._appliance.take_step(Rung(name), force=_flag(parameters, "force"))
             case _:
                 raise invalid_parameter("rung")
+        return {}
+
+    async def _correct_usage(self, parameters: Mapping[str, Any]) -> Message:
+        match parameters.get("used"):
+            case bool():
+                raise invalid_parameter("used")
+            case int(used) if 0 <= used <= MOST_USED:
+                await self._appliance.correct_usage(used)
+            case _:
+                raise invalid_parameter("used")
+        return {}
+
+    async def _force_line(self, parameters: Mapping[str, Any]) -> Message:
+        match parameters.get("line"):
+            case None:
+                line = None
+            case str(name) if name in list(UplinkName):
+                line = UplinkName(name)
+            case _:
+                raise invalid_parameter("line")
+        match parameters.get("seconds"):
+            case None:
+                seconds = None
+            case bool():
+                raise invalid_parameter("seconds")
+            case int(given) | float(given) if 0 < given <= LONGEST_FORCED:
+                seconds = float(given)
+            case _:
+                raise invalid_parameter("seconds")
+        await self._appliance.force_line(line, seconds)
         return {}
 
     async def _power_plan(self, _: Mapping[str, Any]) -> Message:

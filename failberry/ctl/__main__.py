@@ -54,6 +54,14 @@ def _run(arguments: SimpleNamespace) -> int:
             from failberry.ctl import usb
 
             return usb.run(arguments)
+        case ["usage", *rest]:
+            from failberry.ctl import usage
+
+            return usage.correct(arguments) if rest else usage.show(arguments)
+        case ["failover", *rest]:
+            from failberry.ctl import failover
+
+            return failover.force(arguments) if rest else failover.show(arguments)
         case ["redial"] | ["modem", "redial" | "reset" | "power-cycle" | "at" | "disable-cdrom"]:
             return _hardware(arguments)
     from failberry.ctl import commands

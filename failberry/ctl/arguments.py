@@ -21,6 +21,10 @@ _RAW = partial(argparse.RawDescriptionHelpFormatter, width=80)
 
 COMMANDS = {
     "status": "show which line is active and why, the modem, and what comes next",
+    "failover": "show both lines, which of them is in use and why, and what comes next",
+    "failover force": "use the wired or the cellular line, come what may; auto: choose by itself again",
+    "usage": "show what of the mobile plan is used in this billing cycle, and where that leads",
+    "usage set": "say how much is used, as the carrier counts it",
     "usb": "show the USB bus: what each device carries, which hub switches power, and what that would cut",
     "config check": "read a configuration file as the daemon would, and list all that is wrong with it",
     "config show": "print the configuration in force, with every default, without secrets",
@@ -38,11 +42,34 @@ COMMANDS = {
     "version": "print the versions of this program and of the daemon",
 }
 
+
+def _seconds(text: str) -> float:
+    from failberry.ctl.amounts import seconds  # late: few commands take a time
+
+    return seconds(text)
+
+
+def _octets(text: str) -> int:
+    from failberry.ctl.amounts import octets  # late, as above
+
+    return octets(text)
+
+
 _JSON = ("--json", {"action": "store_true", "help": "print it as JSON"})
 _WATCH = ("--watch", {"action": "store_true", "help": "go on: show every change as it happens"})
 _NO_WAIT = ("--no-wait", {"action": "store_true", "help": "return at once instead of telling how it goes"})
 _OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "status": (_JSON, _WATCH),
+    "failover": (_JSON, _WATCH),
+    "failover force": (
+        ("line", {"choices": ("wired", "cellular", "auto"), "help": "which line"}),
+        (
+            "--for",
+            {"dest": "seconds", "metavar": "TIME", "type": _seconds, "help": "for so long: 45m, 2h, 1d"},
+        ),
+    ),
+    "usage": (_JSON, _WATCH),
+    "usage set": (("amount", {"metavar": "AMOUNT", "type": _octets, "help": "for example 1.2GB"}),),
     "usb": (_JSON,),
     "config check": (("file", {"nargs": "?", "metavar": "FILE", "help": f"default: {CONFIG_FILE}"}),),
     "modem status": (_JSON, _WATCH),
@@ -91,10 +118,14 @@ def parser(commands: Sequence[str]) -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"failberryctl {__version__}")
     groups = {"": top.add_subparsers(metavar="COMMAND", required=True)}
+    made: dict[str, argparse.ArgumentParser] = {}
     for words in commands:
         purpose = COMMANDS[words]
         group, _, name = words.rpartition(" ")
-        if group not in groups:
+        if group in made and group not in groups:
+            # A command of its own, which others follow: `usage`, and `usage set`.
+            groups[group] = made[group].add_subparsers(metavar="COMMAND", required=False)
+        elif group not in groups:
             about = ", ".join(each for each in COMMANDS if each.startswith(group))
             inner = groups[""].add_parser(group, help=about, formatter_class=_WRAPPED)
             groups[group] = inner.add_subparsers(metavar="COMMAND", required=True)
@@ -105,6 +136,7 @@ def parser(commands: Sequence[str]) -> argparse.ArgumentParser:
             formatter_class=_WRAPPED,
             parents=[_common()],
         )
+        made[words] = command
         command.set_defaults(words=words)
         if words == "redial":
             command.set_defaults(no_wait=True)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         UsageView,
     )
 
-_NAMES = {"wired": "wired line", "cellular": "mobile line"}
+NAMES = {"wired": "wired line", "cellular": "mobile line"}
 STATES = {
     "unknown": "waiting",
     "initializing": "being set up",
@@ -98,9 +98,9 @@ def screen(status: Snapshot, *, style: Style, clock: float) -> list[str]:
     for number, problem in enumerate(problems, start=1):
         page.problem(number, problem)
     page.blank()
-    _active(page, status)
-    _line(page, "Wired", status.wired)
-    _line(page, "Mobile", status.cellular)
+    active_row(page, status)
+    line_row(page, "Wired", status.wired)
+    line_row(page, "Mobile", status.cellular)
     modem_row(page, status.modem)
     signal_row(page, status.modem.signal)
     if status.cellular.state != "up" or not status.supply.good:
@@ -190,18 +190,19 @@ def _headline(status: Snapshot, problems: list[Notice]) -> str:
     more = f" {count(len(problems), 'problem', 'problems')}:" if problems else ""
     if status.active is None:
         return f"No line works.{more}"
-    traffic = f"Traffic goes over the {_NAMES[status.active]}."
+    traffic = f"Traffic goes over the {NAMES[status.active]}."
     if problems:
         return traffic + more
     for name in ("wired", "cellular"):
         state = getattr(status, name).state
         if state != "up":
             fares = "does not answer at the moment" if state == "suspect" else "is down"
-            return f"{traffic} The {_NAMES[name]} {fares}."
+            return f"{traffic} The {NAMES[name]} {fares}."
     return f"All is well. {traffic}"
 
 
-def _active(page: Page, status: Snapshot) -> None:
+def active_row(page: Page, status: Snapshot) -> None:
+    """Which line is in use, and why."""
     since = page.since(status.active_for)
     if status.active is None:
         # With both lines down, their own rows and the problems tell why.
@@ -211,7 +212,7 @@ def _active(page: Page, status: Snapshot) -> None:
         left = f" for another {duration(forced.left)}" if forced and forced.left is not None else ""
         page.row(
             "Active",
-            f"{_NAMES[status.active]}, {since}",
+            f"{NAMES[status.active]}, {since}",
             f"why: {status.active_reason}",
             f"forced by the owner{left}; `failberryctl failover force auto` ends it" if forced else "",
             "IPv6 is refused, so that clients take IPv4" if _ipv6_refused(status) else "",
@@ -224,7 +225,8 @@ def _ipv6_refused(status: Snapshot) -> bool:
     return status.wired.state6 is not None and status.active6 is None
 
 
-def _line(page: Page, label: str, line: LineView) -> None:
+def line_row(page: Page, label: str, line: LineView) -> None:
+    """One line: how it is, and what it has."""
     facts = [*line.addresses]
     if line.gateway:
         facts.append(f"gateway {line.gateway}")

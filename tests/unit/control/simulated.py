@@ -12,7 +12,7 @@ from typing import Any
 from failberry.control.answers import AtAnswer, CdromSwitch, PowerPreview, RefusedError, UsbView
 from failberry.control.server import ControlServer, listen
 from failberry.control.service import Service
-from failberry.core.snapshot import Snapshot
+from failberry.core.snapshot import Snapshot, UplinkName
 from failberry.core.steps import Rung
 from failberry.errors import ConfigError
 from tests.unit.ctl.bus import AT_ERROR, AT_SIGNAL, CDROM, USB
@@ -63,6 +63,13 @@ class SimulatedAppliance:
         self._refuse()
         self.asked.append(f"{rung} {force=}")
         self.on_step()
+
+    async def correct_usage(self, used: int) -> None:
+        self.asked.append(f"{used=}")
+
+    async def force_line(self, line: UplinkName | None, seconds: float | None) -> None:
+        self._refuse()
+        self.asked.append(f"{line} for {seconds}")
 
     async def power_plan(self) -> PowerPreview:
         if self.bus.power is None:

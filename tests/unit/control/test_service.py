@@ -253,3 +253,42 @@ def test_the_bus_and_the_power_plan_may_be_looked_at_by_everybody() -> None:
     appliance.bus = replace(appliance.bus, power=None)
     told = answer(appliance, f"{OURS}.GetPowerPlan", trusted=False)
     assert told["error"] == f"{OURS}.Refused"
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters", "asked"),
+    [
+        ("CorrectUsage", {"used": 1_200_000_000}, "used=1200000000"),
+        ("ForceLine", {"line": "cellular", "seconds": 90}, "cellular for 90.0"),
+        ("ForceLine", {"line": "wired", "seconds": None}, "wired for None"),
+        ("ForceLine", {}, "None for None"),
+    ],
+)
+def test_plan_and_line(method: str, parameters: dict[str, Any], asked: str) -> None:
+    appliance = SimulatedAppliance()
+    refused = answer(appliance, f"{OURS}.{method}", trusted=False, **parameters)
+    assert refused["error"] == f"{STANDARD}.PermissionDenied"
+    assert appliance.asked == []
+    assert answer(appliance, f"{OURS}.{method}", **parameters) == {"parameters": {}}
+    assert appliance.asked == [asked]
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters", "named"),
+    [
+        ("CorrectUsage", {}, "used"),
+        ("CorrectUsage", {"used": -1}, "used"),
+        ("CorrectUsage", {"used": True}, "used"),
+        ("CorrectUsage", {"used": 1.5}, "used"),
+        ("CorrectUsage", {"used": 1 << 60}, "used"),
+        ("ForceLine", {"line": "pigeon"}, "line"),
+        ("ForceLine", {"line": "wired", "seconds": 0}, "seconds"),
+        ("ForceLine", {"line": "wired", "seconds": True}, "seconds"),
+        ("ForceLine", {"line": "wired", "seconds": 1e9}, "seconds"),
+    ],
+)
+def test_nonsense_of_plan_and_line(method: str, parameters: dict[str, Any], named: str) -> None:
+    appliance = SimulatedAppliance()
+    told = answer(appliance, f"{OURS}.{method}", **parameters)
+    assert told == {"error": f"{STANDARD}.InvalidParameter", "parameters": {"parameter": named}}
+    assert appliance.asked == []
