@@ -7,10 +7,11 @@ is the real daemon with its default configuration, the peers are described in ``
 Each of them only decides and moves the default route for its own LAN client: so this compares detection.
 
 *The figure.* A client begins a new connection every 50 ms, each with a second of patience. The fault is put
-in force at a random phase. The figure is the time from the instant before the fault is put in force until
-the first handshake is done of a connection that was begun after it was. With the lossy line, which lets
-some through, it is the first connection by the mobile line; with the one without names, each attempt
-resolves a name first.
+in force at a random phase. The figure is the time from the last instant at which the wired line is known to
+have worked until the first handshake is done of a connection that was begun after the fault was in force.
+(That instant is when the last connection was begun that came about over it, but not before the command that
+makes the fault.) With the lossy line, which lets some through, it is the first connection by the mobile
+line; with the one without names, each attempt resolves a name first.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ LIFT = 1.0
 def measure(name: str, runs: int) -> None:
     """Run one fault so often, one line of JSON for each figure on standard output."""
     from calls import Call, Calls, by, established
-    from city import DNS, MOBILE, SERVER, city
+    from city import CLIENT, DNS, MOBILE, SERVER, city
 
     from bench.failover.peers import CLIENTS, Box
 
@@ -102,7 +103,7 @@ def measure(name: str, runs: int) -> None:
         here = stack.enter_context(city())
         box = Box(here, stack)
         here.configure()
-        ours = stack.enter_context(Calls(here.client, SERVER, 7, *options))
+        ours = stack.enter_context(Calls(here.client, SERVER, 7, *options, "--source", CLIENT))
         sources = [word for own in CLIENTS.values() for word in ("--source", own)]
         # Three clients in one program, each as often as ours.
         theirs = stack.enter_context(Calls(box.client, SERVER, 7, *options, *sources))
@@ -121,16 +122,17 @@ def measure(name: str, runs: int) -> None:
             for product, patience in sorted(
                 zip(PRODUCTS, fault.patience, strict=True), key=lambda each: each[1]
             ):
-                if product == OURS:
-                    found = ours.first(since, wanted, seconds=patience)
-                elif product in peers:
-                    own = CLIENTS[product]
-                    found = theirs.first(
-                        since, lambda call, own=own: call.source == own and wanted(call), seconds=patience
-                    )
-                else:
+                if product != OURS and product not in peers:
                     continue
-                took = None if found is None else found.established - before
+                calls, own = (ours, CLIENT) if product == OURS else (theirs, CLIENTS[product])
+
+                def mine(call: Call, own: str = own) -> bool:
+                    return call.source == own
+
+                found = calls.first(since, lambda call: mine(call) and wanted(call), seconds=patience)
+                took = (
+                    None if found is None else found.established - calls.struck(before, since, mine, MOBILE)
+                )
                 say(product=product, run=run, took=took, patience=patience)
             here.heal()
             here.switch_off()

@@ -82,6 +82,19 @@ class Calls:
                     return None
                 self._told.wait(left)
 
+    def struck(self, before: float, after: float, whose: Callable[[Call], bool], other: str) -> float:
+        """When a fault that was made between these instants was still not there, as far as calls tell.
+
+        ``other``: the address of the line that is not concerned.
+        """
+        with self._told:
+            worked = (
+                call.begun
+                for call in self.made
+                if whose(call) and call.begun <= after and call.peer not in (None, other)
+            )
+            return max([before, *worked])
+
 
 def established(call: Call) -> bool:
     """It came about, whichever way."""
