@@ -99,6 +99,7 @@ def attend(desk: Desk) -> Dialog[Outcome]:
             yield Wait(seconds=rest if well else min(rest, left), nudge=True)
             over = _over(desk, began)
         if over:
+            yield from _read(desk, evidence)  # the last look before the counters are gone
             return Next(state=ModemState.DISCONNECTING, why=over)
 
 
