@@ -20,6 +20,7 @@ from pathlib import Path
 
 from failberry import __version__, usbdeeds
 from failberry.adapters import heartbeat, systemd
+from failberry.adapters.calendar import Calendar
 from failberry.adapters.dhcp import Lease
 from failberry.adapters.firewall import FirewallAdapter
 from failberry.adapters.lookout import Lookout
@@ -46,12 +47,14 @@ from failberry.core.events import (
     NoticesChanged,
     Started,
     Tick,
+    UsageRemembered,
 )
 from failberry.ctl.words import config_problems
 from failberry.engine import Engine
 from failberry.errors import EX_CONFIG, AdapterError, ConfigError
 from failberry.health.heartbeat import Line
 from failberry.house import House, Places
+from failberry.selftest import examine_router
 from failberry.usbdeeds import UsbDeeds
 from failberry.world import World
 
@@ -87,6 +90,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
     deeds = UsbDeeds(store, places.usb_lock)
     lookout = Lookout(post)
     nameservers = ResolverWatch(post, config.wired.interface)
+    calendar = Calendar(post)
     standby = StandbyOffer(
         config,
         netlink=netlink,
@@ -162,6 +166,8 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
                 name="engine",
             )
         ]
+        used, used_problem = store.usage()
+        post(UsageRemembered(record=used, problem=used_problem, boot=heartbeat.boot_id()))
         await netlink.start(observed)
         usb.start()
         running += [
@@ -171,6 +177,10 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
             tasks.create_task(lookout.watch(), name="lookout"),
             tasks.create_task(nameservers.watch(), name="name servers"),
             tasks.create_task(standby.attend(), name="standby"),
+            tasks.create_task(calendar.watch(), name="calendar"),
+            tasks.create_task(
+                examine_router(lambda: house.config, engine.snapshot, post), name="examination of the router"
+            ),
             tasks.create_task(ControlServer(service).serve(control), name="control"),
             tasks.create_task(_tell(engine, service), name="status line"),
             tasks.create_task(_beat(house, places), name="heartbeat"),
@@ -250,7 +260,15 @@ async def _beat(house: House, places: Places) -> None:
             ),
             "cellular": Line(addresses=status.cellular.addresses, path=health.cellular_path or None),
         }
-        heartbeat.write(places.heartbeat, beat=time.monotonic(), boot_id=boot_id, lines=lines)
+        router = status.router
+        heartbeat.write(
+            places.heartbeat,
+            beat=time.monotonic(),
+            boot_id=boot_id,
+            lines=lines,
+            standby=router.standby_offered if router is not None else None,
+            standby_reason=status.cellular.reason if router is not None else "",
+        )
         await asyncio.sleep(BEAT)
 
 

@@ -14,8 +14,14 @@ from failberry.config import Config
 from failberry.configfile import load, show, warnings
 from failberry.control.answers import AtAnswer, CdromSwitch, PowerPreview, UsbView
 from failberry.core.actions import Report
-from failberry.core.events import ConfigChanged, PinForgotten, RedialRequested
-from failberry.core.snapshot import Snapshot
+from failberry.core.events import (
+    ConfigChanged,
+    LineForced,
+    PinForgotten,
+    RedialRequested,
+    UsageCorrected,
+)
+from failberry.core.snapshot import Snapshot, UplinkName
 from failberry.core.steps import Rung
 from failberry.engine import Engine
 from failberry.world import World
@@ -104,6 +110,14 @@ class House:
         """Begin this step of recovery now."""
         modem = self._engine.appliance.modem
         self._engine.post(await byhand.allow_step(modem, self._bus, self.config, rung, force=force))
+
+    async def correct_usage(self, used: int) -> None:
+        """Take the owner's word for the bytes used in this cycle."""
+        self._engine.post(UsageCorrected(used=used))
+
+    async def force_line(self, line: UplinkName | None, seconds: float | None) -> None:
+        """Use this line, for so long or until further notice; ``None``: choose by itself again."""
+        self._engine.post(LineForced(line=line, seconds=seconds))
 
     async def power_plan(self) -> PowerPreview:
         """What a power cycle of the modem would do."""

@@ -31,7 +31,6 @@ from failberry.core.events import (
     PowerCycled,
     SessionStarted,
     StepStored,
-    UsageStored,
     UsbReset,
 )
 from failberry.core.facts import PortRole
@@ -134,7 +133,7 @@ class World:
             case do.ProvePinning():
                 return await pinning.prove_pinning(action, self._netlink)
             case do.StoreUsage():
-                return UsageStored(deed=action.deed)  # PENDING
+                return await self._store.store_usage(action.deed, action.record)
             case _:
                 assert_never(action)
 
