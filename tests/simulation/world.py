@@ -19,7 +19,6 @@ from failberry.core import actions as do
 from failberry.core import events as ev
 from failberry.core.appliance import Appliance
 from failberry.core.facts import (
-    DefaultRoute,
     Interface,
     ModemHardware,
     NetworkFacts,
@@ -36,6 +35,7 @@ from tests.modemsim.modem import SimModem
 from tests.modemsim.profiles import Role
 from tests.simulation import outside
 from tests.simulation.outside import USB_PATH, Hub
+from tests.simulation.street import Street
 
 BASE = Config(mode=Mode.STANDBY_GATEWAY, wired=Wired(interface="eth0"), cellular=Cellular(apn="internet"))
 NEGOTIATION = 1.5
@@ -75,7 +75,6 @@ class World:
         self.ours = RouteIntent()
         self.filter: FilterIntent | None = None
         self.roaming_since = 0.0
-        self.wired_carrier = True
         self.sessions = 0
         self.deeds: list[do.Deed] = []
         self.taken: list[tuple[float, do.Deed]] = []
@@ -84,7 +83,6 @@ class World:
         """What the disk remembers of recovery."""
         self.traffic = False
         """Whether the house sends something over the mobile line all the time."""
-        self.carried = 0
         self.booted = self.now - self.uptime
         self.last_usb_path: str | None = None
         self.ports: dict[PortRole, Port] = {}
@@ -94,6 +92,7 @@ class World:
         """Whether this machine is rebooting: nobody is there to hear."""
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self.order = itertools.count()
+        self.street = Street(self)
         if self.plugged:
             self.tell_modem(self.modem.power_on(self.now))
         self.boot()
@@ -118,6 +117,7 @@ class World:
                 last_usb_path=self.last_usb_path,
             )
         )
+        self.street.boot()
         self.post(ev.NetworkObserved(facts=self.facts()))
 
     def post(self, event: ev.Event) -> None:
@@ -208,28 +208,18 @@ class World:
             self.end_session(None, "")
 
     def cut_wired(self, *, carrier: bool) -> None:
-        self.wired_carrier = carrier
-        self.post(ev.NetworkObserved(facts=self.facts()))
+        self.street.change(carrier=carrier)
 
     def facts(self) -> NetworkFacts:
         """What netlink would tell."""
-        wired = Interface(
-            index=2,
-            name=self.config.wired.interface,
-            up=True,
-            carrier=self.wired_carrier,
-            addresses=(IPv4Interface("192.168.1.10/24"),),
-        )
+        wired, defaults = self.street.facts()
         interfaces = [wired]
         if self.session is not None and self.session.local is not None:
             address = IPv4Interface(f"{self.session.local}/32")
             interfaces.append(
                 Interface(index=7, name=MOBILE_INTERFACE, up=True, carrier=True, addresses=(address,))
             )
-        gateway = DefaultRoute(interface=wired.name, gateway=IPv4Address("192.168.1.1"), metric=100, family=4)
-        return NetworkFacts(
-            interfaces=tuple(interfaces), defaults=(gateway,) if self.wired_carrier else (), ours=self.ours
-        )
+        return NetworkFacts(interfaces=tuple(interfaces), defaults=defaults, ours=self.ours)
 
     # --- deeds ---------------------------------------------------------------------------------
 
@@ -247,7 +237,12 @@ class World:
                 changed, self.filter = self.filter != action.intent, action.intent
                 self.answer(0.05, ev.FilterApplied(backend="nftables", changed=changed))
                 return
+            case do.ApplyProbes() | do.ApplyResolvers() | do.ApplyStandby():
+                self.street.take(action)
+                return
         self.deeds.append(action)
+        if self.street.take(action):
+            return
         match action:
             case do.LocateModem():
                 self.answer(0.01, outside.sight(self, action.deed))
@@ -270,18 +265,6 @@ class World:
                 self.answer(0.0, ev.PortsOpened(deed=action.deed))
             case do.StopSession():
                 self._stop_session(action)
-            case do.ReadCounters():
-                up = self.session is not None and self.session.local is not None
-                self.carried += 1000 if self.traffic else 0
-                heard = self.carried if outside.reach(self) is model.Reach.EVERYWHERE else 0
-                self.answer(
-                    0.001,
-                    ev.CountersRead(
-                        deed=action.deed, received=heard if up else None, sent=self.carried if up else None
-                    ),
-                )
-            case do.ProbeLine():
-                outside.probe(self, action)
             case do.StoreStep():
                 outside.store(self, action)
             case _:
