@@ -14,7 +14,7 @@ from math import inf, log
 
 from failberry.core.facts import Address
 from failberry.core.probing import LATE, VOLLEY_GAP
-from failberry.core.quality import LEAST_TIMEOUT, MOST_TIMEOUT, Bucket, Patience, Quality
+from failberry.core.quality import LEAST_TIMEOUT, MOST_TIMEOUT, Bucket, Patience, Quality, Stutters
 
 
 class Finding(StrEnum):
@@ -81,15 +81,22 @@ BACK_WITHIN = {Finding.SUSPECT: 2.0, Finding.DOWN: 3.0}
 Of a volley to three targets these are one half, so a line that is back is up at once; a line that loses even
 80 % gets no three answers of seven within most volleys, and stays suspect instead of bouncing."""
 
-STUTTERS, STUTTER_SPAN, STUTTER_FORGOTTEN = 3, 3 * 3600.0, 86_400.0
-STUTTER_MARGIN, STUTTER_PATIENCE = 0.5, 3.0
-"""A line that was silent and came back so often within ``STUTTER_SPAN`` gets patience: its longest stutter
-and the margin, at most ``STUTTER_PATIENCE`` and a second less than ``confirm``."""
-
-LONGEST_RUN = 3
-"""Misses in a row that count as loss.  More are silence, which is the dead test's business, or, of one target
-alone, its own: the line does not lose what a target does not answer."""
+LONGEST_RUN, LONGEST_TARGET_RUN = 3, 6
+"""Misses in a row that count as loss.  More are silence, the dead test's business, or one target's own."""
 MISSES_KEPT = 512
+
+
+class _Target:
+    __slots__ = ("heard", "peer", "run")
+
+    def __init__(self, peer: Address, heard: float) -> None:
+        self.peer = peer
+        self.heard = heard
+        self.run = 0  # fair pings missed since it answered
+
+
+_Voice = _Target | Address
+"""A target, or a stranger."""
 
 
 class Detector:
@@ -121,24 +128,19 @@ class Detector:
         self._rtt = 0.0
         self._evidence = self._weight = 0.0
         self._unanswered = 0
-        self._silent: set[Address] = set()
+        self._silent: set[_Voice] = set()
         self._problem = ""
-        self._missed: dict[tuple[Address, float], tuple[Bucket | None, bool]] = {}
+        self._missed: dict[tuple[_Voice, float], tuple[Bucket | None, bool]] = {}
         self._newest_miss = -inf
-        self._asked: deque[tuple[float, Address | None]] = deque(maxlen=64)
+        self._asked: deque[tuple[float, _Voice | None]] = deque(maxlen=64)
         self._next_volley = -inf
         self._back: deque[tuple[float, Address]] = deque(maxlen=8)
-        self._heard: dict[Address, float] = {}
-        self._hearing_since = now
-        # Stutters.
-        self._stutters: deque[float] = deque(maxlen=STUTTERS)
-        self._longest = 0.0
-        self._patient = False
+        self._targets: dict[Address, _Target] = {}
         # What a living line is like.
+        self._stutters = Stutters()
         self._wait = Patience()
         self._quality = Quality()
-        self._run = 0  # regular pings missed in the present silence
-        self._runs: dict[Address, int] = {}  # the same of each target, silence or not
+        self._run = 0  # fair pings missed in the present silence
         self.retune(self.limits)
 
     def retune(self, limits: Limits) -> None:
@@ -148,7 +150,8 @@ class Detector:
             interval=limits.interval, loss_limit=limits.loss_limit, latency_limit=limits.latency_limit
         )
         self._partial_after = max(PARTIAL_AFTER, 4 * limits.interval * len(limits.targets))
-        self._heard = {each: self._heard.get(each, self._now) for each in limits.targets}
+        known = self._targets
+        self._targets = {each: known.get(each) or _Target(each, self._now) for each in limits.targets}
 
     def forget(self, now: float) -> None:
         """Begin anew: the line was gone.  What was asked before does not count any more."""
@@ -169,38 +172,38 @@ class Detector:
             self._end_silence(silent, now)
         if self._wait.learn(rtt, count):
             self.pace = Pace(timeout=self._wait.timeout, volley=self.pace.volley)
-        miss = self._missed.pop((peer, sent), None) if sent <= self._newest_miss else None
+        voice = self._targets.get(peer, peer)
+        miss = self._missed.pop((voice, sent), None) if sent <= self._newest_miss else None
         if miss is not None and miss[0] is not None:
             self._quality.found(miss[0], now, rtt)
-        elif self._fair(peer, sent) if miss is None else miss[1]:
+        elif self._fair(voice, sent) if miss is None else miss[1]:
             self._quality.answered(now, rtt, count)
         if sent > self._proof:
             self._proof, self._peer, self._rtt = sent, peer, rtt
         if stale:
             return
         self._run = 0
-        self._runs.pop(peer, None)
-        first = self._hear(peer, now, count)
+        first = self._hear(voice, now, count)
         if self.finding is not Finding.UP:
             self._come_back(peer, sent, now, count, first=first)
 
     def missed(self, peer: Address, *, sent: float, now: float, problem: str = "") -> None:
         """Take a miss; ``problem`` says what came instead of an answer, or why nothing could be sent."""
-        key = (peer, sent)
+        voice = self._targets.get(peer, peer)
+        key = (voice, sent)
         if sent < self._epoch or key in self._missed:
             return
         self._now = max(self._now, now)
         present = sent > self._proof
-        fair, bucket = self._fair(peer, sent), None
-        if peer in self.unreached:
-            present = False  # it has not answered for long, while others have: it says nothing of the line
-        elif present and (problem or now - sent >= 0.8 * self.pace.timeout):
+        fair, bucket, run = self._fair(voice, sent), None, 0
+        if isinstance(voice, _Target):
+            voice.run += fair
+            run = voice.run
+            present = present and not self._is_mute(voice)
+        if present and (problem or now - sent >= 0.8 * self.pace.timeout):
             # A ping that was sent before the timeout was raised has not been waited for long enough.
-            self._be_silent(peer, sent, now, problem)
-        run = 0
-        if fair and peer in self._heard:
-            run = self._runs[peer] = self._runs.get(peer, 0) + 1
-        if fair and run <= LONGEST_RUN and (not present or self._run < LONGEST_RUN):
+            self._be_silent(voice, sent, now, problem)
+        if fair and run <= LONGEST_TARGET_RUN and (not present or self._run < LONGEST_RUN):
             bucket = self._quality.missed(now)
             self._run += present
         self._remember(key, (bucket, fair), now)
@@ -213,7 +216,7 @@ class Detector:
 
     # The dead test.
 
-    def _be_silent(self, peer: Address, sent: float, now: float, problem: str) -> None:
+    def _be_silent(self, voice: _Voice, sent: float, now: float, problem: str) -> None:
         if self.silent_since is None:
             self.silent_since = sent
             # What the line lost before: its present silence is not held against itself.
@@ -224,25 +227,23 @@ class Detector:
         self._unanswered += 1
         self._problem = problem
         if len(self._silent) < 64:
-            self._silent.add(peer)
+            self._silent.add(voice)
 
     def _end_silence(self, silent: float, now: float) -> None:
         # An answer that took so long says that each ping sent after it may take as long: all misses fall.
-        length = now - silent
         if (
             self.last_answer is not None
             and self.finding is not Finding.DOWN
             and self._convincing(SUSPECT_EVIDENCE)
             and self._due(silent, patience=0.0) <= now < silent + self.limits.confirm
         ):
-            self._stutter(length, now)
+            self._stutters.note(now - silent, now)
         self.silent_since = None
         self._evidence, self._unanswered, self._problem = 0.0, 0, ""
         self._silent.clear()
 
     def _convincing(self, needed: float) -> bool:
-        voices = len(self.limits.targets) - len(self.unreached)
-        return self._evidence >= needed and len(self._silent) >= min(2, voices)
+        return self._evidence >= needed and len(self._silent) >= self._needed_voices()
 
     def _due(self, silent: float, *, patience: float) -> float:
         wait = max(self.pace.timeout, min(self._wait.longest, LONGEST_WAIT))
@@ -258,12 +259,11 @@ class Detector:
         if self._curious and now >= self._next_volley:
             self.pace = Pace(timeout=self.pace.timeout, volley=self.pace.volley + 1)
             targets = self.limits.targets
-            sample = targets[self.pace.volley % len(targets)] if self._quality.doubtful else None
+            chosen = targets[self.pace.volley % len(targets)]
+            sample = self._targets[chosen] if self._quality.doubtful else None
             self._asked.append((now, sample))
-            enough = self._convincing(SUSPECT_EVIDENCE)
-            self._next_volley = now + (
-                VOLLEY_EVERY if enough else min(VOLLEY_EVERY, self.pace.timeout + VOLLEY_GAP)
-            )
+            wait = VOLLEY_EVERY if self._convincing(SUSPECT_EVIDENCE) else self.pace.timeout + VOLLEY_GAP
+            self._next_volley = now + min(wait, VOLLEY_EVERY)
 
     def _is_due(self, silent: float, evidence: float, now: float) -> bool:
         return self._convincing(evidence) and now >= self._when(silent)
@@ -271,7 +271,9 @@ class Detector:
     def _when(self, silent: float) -> float:
         """When the next worse finding is due, if the evidence suffices."""
         if self.finding is Finding.UP:
-            return self._due(silent, patience=self._patience())
+            return self._due(
+                silent, patience=min(self._stutters.patience(self._now), self.limits.confirm - 1)
+            )
         return max(self._due(silent, patience=0.0), silent + self.limits.confirm)
 
     @property
@@ -300,7 +302,9 @@ class Detector:
         back.extend((sent, targets[each % len(targets)]) for each in range(min(count - 1, ANSWERS_BACK)))
         within = max(BACK_WITHIN[self.finding], 4 * self.limits.interval)
         recent = [each for each in back if each[0] >= self._proof - within]
-        several = self.finding is Finding.SUSPECT or len({each[1] for each in recent}) >= min(2, len(targets))
+        several = (
+            self.finding is Finding.SUSPECT or len({each[1] for each in recent}) >= self._needed_voices()
+        )
         if (first and self.finding is Finding.SUSPECT) or (len(recent) >= ANSWERS_BACK and several):
             self._turn(Finding.UP, now)
 
@@ -308,57 +312,48 @@ class Detector:
         self.finding, self.since = finding, now
         self._back.clear()
 
-    # Lines that stutter.
-
-    def _stutter(self, length: float, now: float) -> None:
-        self._patience()  # forgets what is old
-        self._longest = max(self._longest, length)
-        self._stutters.append(now)
-        if len(self._stutters) == STUTTERS and now - self._stutters[0] <= STUTTER_SPAN:
-            self._patient = True
-
-    def _patience(self) -> float:
-        if self._stutters and self._now - self._stutters[-1] > STUTTER_FORGOTTEN:
-            self._stutters.clear()
-            self._patient, self._longest = False, 0.0
-        if not self._patient:
-            return 0.0
-        return min(self._longest + STUTTER_MARGIN, STUTTER_PATIENCE, self.limits.confirm - 1.0)
-
     # Targets, and what pings are a fair sample.
 
-    def _hear(self, peer: Address, now: float, count: int) -> bool:
+    def _hear(self, voice: _Voice, now: float, count: int) -> bool:
         """Note who answers; return whether it is the first answer ever."""
-        last, self.last_answer = self.last_answer, now
+        last = self.last_answer
         if last is None or now - last > self._partial_after:
-            self._hearing_since = now
-        if count >= len(self._heard):
-            self._heard = dict.fromkeys(self._heard, now)
-        elif peer in self._heard:
-            self._heard[peer] = now
+            # After a long silence each has its time anew, but for those that had not answered before.
+            for each in self._targets.values():
+                if last is None or not self._is_mute(each):
+                    each.heard = now
+        self.last_answer = now
+        if count >= len(self._targets):
+            for each in self._targets.values():
+                each.heard, each.run = now, 0
+        elif isinstance(voice, _Target):
+            voice.heard, voice.run = now, 0
         return last is None
+
+    def _is_mute(self, target: _Target) -> bool:
+        """Whether it has not answered for long while others have, so that it says nothing of the line."""
+        return self.last_answer is not None and target.heard < self.last_answer - self._partial_after
 
     @property
     def unreached(self) -> tuple[Address, ...]:
         """Targets that have not answered for long while others have."""
-        if self.last_answer is None:
-            return ()
-        edge = self.last_answer - self._partial_after
-        if self._hearing_since > edge:
-            return ()
-        return tuple(each for each, heard in self._heard.items() if heard < edge)
+        return tuple(each.peer for each in self._targets.values() if self._is_mute(each))
 
-    def _fair(self, peer: Address, sent: float) -> bool:
+    def _needed_voices(self) -> int:
+        """How many targets must agree."""
+        return min(2, len(self._targets) - len(self.unreached))
+
+    def _fair(self, voice: _Voice, sent: float) -> bool:
         """Whether a ping is a fair sample: a regular one, or to the target that was chosen before."""
         asked = self._asked
         if not asked or sent > asked[-1][0] + VOLLEY_SPAN:
             return True
         for at, sample in reversed(asked):
             if sent >= at:
-                return sent > at + VOLLEY_SPAN or peer == sample
+                return sent > at + VOLLEY_SPAN or voice == sample
         return True
 
-    def _remember(self, key: tuple[Address, float], miss: tuple[Bucket | None, bool], now: float) -> None:
+    def _remember(self, key: tuple[_Voice, float], miss: tuple[Bucket | None, bool], now: float) -> None:
         missed = self._missed
         while missed:
             oldest = next(iter(missed))
@@ -398,8 +393,8 @@ class Detector:
             if self.last_answer is None:
                 return "not asked yet" if self._newest_miss == -inf else "no answer yet"
             return f"{self._peer} answers again, not steadily yet"
-        asked = [str(each) for each in self.limits.targets if each in self._silent] or map(str, self._silent)
-        names = ", ".join(asked)
+        peers = [each for each, target in self._targets.items() if target in self._silent]
+        names = ", ".join(map(str, peers or self._silent))
         whom = f"none of {names} has" if len(self._silent) > 1 else f"{names} has not"
         pings = "1 ping" if self._unanswered == 1 else f"{self._unanswered} pings"
         words = f"{whom} answered {pings} in {self._now - silent:.1f} s"

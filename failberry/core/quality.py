@@ -1,4 +1,4 @@
-"""How well a living line carries pings: loss, latency, and how long an answer may take.
+"""How well a living line carries pings: loss, latency, stutters, and how long an answer may take.
 
 Loss is found by Page's cumulative sum (Biometrika 41, 1954), latency by the mean of the last minute, both
 with hysteresis.  Whether the line lives at all is not asked here, see :mod:`failberry.core.detector`.
@@ -26,6 +26,11 @@ weeks.  Loss of 40 % adds 0.29 per ping, so it takes 12/0.29 = 42 of them."""
 LATENCY_BACK = 0.7
 TIMEOUT_STEP, LEAST_TIMEOUT, MOST_TIMEOUT = 0.05, 0.2, 2.0
 STEP_MARGIN = 0.4 * TIMEOUT_STEP
+
+STUTTERS, STUTTER_SPAN, STUTTER_FORGOTTEN = 3, 3 * 3600.0, 86_400.0
+STUTTER_MARGIN, STUTTER_PATIENCE = 0.5, 3.0
+"""A line that was silent and came back so often within ``STUTTER_SPAN`` (hours, so that an hourly upload is
+found too) gets patience: its longest stutter and the margin, at most ``STUTTER_PATIENCE``."""
 
 
 class Patience:
@@ -64,6 +69,32 @@ class Patience:
             return False
         self.timeout = round(min(max(wanted, LEAST_TIMEOUT), MOST_TIMEOUT), 2)
         return self.timeout != timeout
+
+
+class Stutters:
+    """How long a line that is silent now and then, and comes back, may be silent before it is suspected."""
+
+    __slots__ = ("_earned", "_instants", "_longest")
+
+    def __init__(self) -> None:
+        self._instants: deque[float] = deque(maxlen=STUTTERS)
+        self._longest = 0.0
+        self._earned = False
+
+    def note(self, length: float, now: float) -> None:
+        """Take a silence that was long enough to be suspect, in seconds, and that is over now."""
+        self.patience(now)  # forgets what is old
+        self._longest = max(self._longest, length)
+        self._instants.append(now)
+        if len(self._instants) == STUTTERS and now - self._instants[0] <= STUTTER_SPAN:
+            self._earned = True
+
+    def patience(self, now: float) -> float:
+        """Return for how many seconds of silence this line is not suspected."""
+        if self._instants and now - self._instants[-1] > STUTTER_FORGOTTEN:
+            self._instants.clear()
+            self._earned, self._longest = False, 0.0
+        return min(self._longest + STUTTER_MARGIN, STUTTER_PATIENCE) if self._earned else 0.0
 
 
 class Bucket:

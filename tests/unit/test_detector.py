@@ -297,9 +297,28 @@ def test_who_is_not_reached_while_others_are() -> None:
         if sent == 120.0:
             assert detector.unreached == ()
     assert (detector.finding, detector.unreached) == (Finding.UP, (THREE,))
-    assert not detector.lossy or detector.loss(170.0) > 25.0
+    assert not detector.lossy
     detector.answered(THREE, sent=171.0, rtt=RTT, now=171.02)
     assert detector.unreached == ()
+
+
+def test_who_never_answers_is_not_waited_for() -> None:
+    """Two of three targets are blocked: the third alone tells death and life."""
+    begin, end = 120.0, 200.0
+    pinger = Pinger(lambda sent, peer: RTT if peer is TWO and not begin <= sent < end else None)
+    pinger.run(begin)
+    pinger.turns.clear()
+    assert not pinger.detector.lossy
+    assert pinger.detector.unreached == (ONE, THREE)
+    volleys = pinger.detector.pace.volley
+    pinger.run(begin + 60.0)
+    assert [finding for _, finding in pinger.turns] == [Finding.SUSPECT, Finding.DOWN]
+    suspect, down = (at for at, _ in pinger.turns)
+    assert suspect - begin <= 2.6  # it is asked each 1.5 s
+    assert down - begin <= 6.6
+    assert pinger.detector.pace.volley < volleys + 20
+    pinger.run(end + 6.0)
+    assert (pinger.detector.finding, pinger.detector.unreached) == (Finding.UP, (ONE, THREE))
 
 
 def test_nobody_is_unreached_only_because_the_line_was_dead() -> None:
