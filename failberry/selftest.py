@@ -12,7 +12,7 @@ from failberry.core.events import NoticesChanged
 from failberry.core.snapshot import Snapshot
 
 LOOK = 30.0
-"""Seconds between two looks whether the router uses this Pi; once it does, its traffic is there to be seen."""
+"""Seconds between two looks whether the router uses this Pi: once it does, there is traffic to be seen."""
 AGAIN = 3600.0
 """Seconds between two examinations while it does."""
 

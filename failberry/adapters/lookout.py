@@ -17,9 +17,8 @@ from failberry.adapters import pages
 from failberry.adapters.echoes import Echoes, Ping
 from failberry.adapters.pinned import Line
 from failberry.adapters.questions import NameQuery
-from failberry.core.events import ProbeAnswered, ProbeMissed
 from failberry.core.facts import Address
-from failberry.core.probing import LATE, VOLLEY_GAP, Kind, Page, ProbePlan
+from failberry.core.probing import LATE, VOLLEY_GAP, Kind, Page, ProbeAnswered, ProbeMissed, ProbePlan
 from failberry.core.snapshot import UplinkName
 
 CANARY_INTERVAL = 1.0

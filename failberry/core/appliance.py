@@ -31,6 +31,7 @@ from failberry.core.events import (
     Event,
     FilterApplied,
     FlowsDropped,
+    FlowsWeighed,
     LineForced,
     NetworkObserved,
     NoticesChanged,
@@ -166,6 +167,8 @@ class Appliance:
                 return self.failover.force(event.line, event.seconds, now)
             case FlowsDropped():
                 return _dropped(event)
+            case FlowsWeighed():
+                self.failover.weighed(event, now)
             case PinningProved():
                 return self._pinned(event)
             case NoticesChanged():

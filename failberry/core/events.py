@@ -24,7 +24,7 @@ from failberry.core.facts import (
 )
 from failberry.core.pin import PinRecord
 from failberry.core.power import PowerOutcome
-from failberry.core.probing import Kind
+from failberry.core.probing import ProbeAnswered, ProbeMissed
 from failberry.core.snapshot import Notice, UplinkName
 from failberry.core.steps import Rung, Step
 
@@ -150,38 +150,6 @@ class SupplyObserved:
     """The power supply was looked at, and something about it has changed."""
 
     supply: Supply
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeAnswered:
-    """Somebody answered over a line; the answer may be late."""
-
-    line: UplinkName
-    kind: Kind
-    peer: Address
-    """Who answered; of a page, the server that was asked."""
-    sent: float
-    """The instant the question was sent, on the engine's clock."""
-    rtt: float
-    """Seconds from then to the answer."""
-    canary: bool = False
-    """It was the canary: the router sends its traffic to this Pi."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeMissed:
-    """A question was not answered in time, or was answered wrongly; an answer to it may still come."""
-
-    line: UplinkName
-    kind: Kind
-    peer: Address | None
-    """Whom it was sent to; ``None``: a page whose name could not be resolved."""
-    sent: float
-    problem: str = ""
-    """What came instead: a redirect (with its target), a wrong page, an error of the resolver, nothing could
-    be sent; empty: silence."""
-    portal: bool = False
-    """Somebody else spoke for the page: a redirect, or another text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,7 +337,7 @@ class FlowsWeighed:
 
     deed: int
     packets_in: int | None
-    """Packets that ever came back on the line's open connections from outside; ``None``: not counted here."""
+    """Packets that ever came back on the line's open connections; ``None``: not counted here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

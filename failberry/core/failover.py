@@ -4,7 +4,7 @@
 what is open stays where it is.  Connections that nobody has answered yet are forgotten, so that their next
 try goes the new way.  Only a confirmed silence cuts: the wired line's connections are forgotten, after the
 routes stand, and swept again for those that were made meanwhile; and never before something has come back
-over the mobile line since the silence began.
+over the mobile line since the silence began, nor while open connections still carry something.
 
 *Coming back.*  After a mere suspicion as soon as the line has answered for a moment: nothing was lost.  After
 more than that only when it has been good for a while, longer each time it fails again soon; at once if the
@@ -20,8 +20,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from failberry.config import Config, Mode
-from failberry.core.actions import Action, DropFlows, Flows, Report, Severity
+from failberry.core.actions import Action, DropFlows, Flows, Report, Severity, WeighFlows
 from failberry.core.dialogue import DeedNumbers
+from failberry.core.events import FlowsWeighed
 from failberry.core.lines import Verdict
 from failberry.core.links import Link
 from failberry.core.snapshot import LineState, Role, UplinkName
@@ -44,6 +45,12 @@ STRANDED_RATE, STRANDED_FOR = 5000.0, 180.0
 """Bytes a second above which, for so many seconds, a line that should be quiet is not."""
 
 WORDS = {UplinkName.WIRED: "wired line", UplinkName.CELLULAR: "mobile line"}
+
+
+WEIGH_EVERY = 2.0
+"""Seconds between two looks whether open connections of a line without answers still carry something …"""
+PASSING = 5.0
+"""… and those after the last such sign for which they are not cut."""
 
 
 class Stage(StrEnum):
@@ -103,6 +110,13 @@ class Failover:
     _cut: bool = False
     """Whether the wired line's connections have been given up in this outage."""
     _sweeps: list[_Sweep] = field(default_factory=list)
+    _weighing: int | None = None
+    """Number of the deed that is under way."""
+    _weigh_at: float | None = None
+    _weights: list[int | None] = field(default_factory=list)
+    """The last two."""
+    _passed_at: float | None = None
+    """When something was last seen to come back on open connections although no ping did."""
 
     # --- what others see ---------------------------------------------------------------------
 
@@ -149,6 +163,8 @@ class Failover:
             candidates += [self._good_since + CALM, self._good_since + self.hold]
             if self._idle_since is not None:
                 candidates.append(self._idle_since + IDLE_FOR)
+        if self._weighing is None:
+            candidates.append(self._weigh_at)
         return min((each for each in candidates if each is not None and each > now), default=None)
 
     # --- what happens ------------------------------------------------------------------------
@@ -179,6 +195,7 @@ class Failover:
             self._count_flap(now)
         self.stage, self.reason = stage, why
         self.active6 = self._choose6(wired6, mobile)
+        actions += self._weigh_flows(wired, now)
         self._give_up(wired, now)
         return actions + self._sweep(mobile, settled=settled and line is self.active, now=now)
 
@@ -326,8 +343,37 @@ class Failover:
         dead = wired.state is LineState.DOWN and wired.silent_since is not None
         if self.active is not UplinkName.CELLULAR or not dead or self._cut:
             return
+        if self._weigh_at is not None and len(self._weights) < 2:
+            return  # not weighed yet
+        if self._passed_at is not None and now < self._passed_at + PASSING:
+            return  # whoever answers no pings may carry all the same
         self._cut = True
         self._sweeps += [_Sweep(line=UplinkName.WIRED, flows=Flows.ALL, after=each) for each in SWEEPS]
+
+    def _weigh_flows(self, wired: Verdict, now: float) -> list[Action]:
+        """Look whether open connections still carry, while the pings are silent and nothing is cut yet."""
+        silent = wired.state is not LineState.UP and wired.silent_since is not None
+        ours = self.config.mode is Mode.DUAL_WAN_ROUTER  # beside a router nothing of the house passes here
+        if not silent or not ours or self._cut or self.active is not UplinkName.CELLULAR:
+            self._weigh_at = self._passed_at = None
+            self._weights = []
+            return []
+        if self._weigh_at is None:
+            self._weigh_at = now
+        if self._weighing is not None or now < self._weigh_at:
+            return []
+        self._weighing, self._weigh_at = self.numbers.next(), now + WEIGH_EVERY
+        return [WeighFlows(deed=self._weighing, line=UplinkName.WIRED)]
+
+    def weighed(self, event: FlowsWeighed, now: float) -> None:
+        """Take what open connections have carried so far."""
+        if event.deed != self._weighing:
+            return
+        self._weighing = None
+        self._weights = [*self._weights[-1:], event.packets_in]
+        before, after = self._weights[0], self._weights[-1]
+        if before is not None and after is not None and after > before:
+            self._passed_at = now
 
     def _sweep(self, mobile: Mobile, *, settled: bool, now: float) -> list[Action]:
         """Forget what is due, after the routes stand, and nothing while there is nowhere to go."""

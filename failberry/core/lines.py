@@ -23,13 +23,11 @@ from failberry.core.events import (
     ConfigChanged,
     Event,
     PathTraced,
-    ProbeAnswered,
-    ProbeMissed,
     ResolversObserved,
 )
 from failberry.core.facts import Address, NetworkFacts
 from failberry.core.links import Link, wired_link
-from failberry.core.probing import Kind, Page, ProbePlan
+from failberry.core.probing import Kind, Page, ProbeAnswered, ProbeMissed, ProbePlan
 from failberry.core.snapshot import LineState, UplinkName
 
 NAMES_DEAD = 5.0

@@ -66,3 +66,34 @@ LATE = 10.0
 VOLLEY_GAP = 0.1
 PAGE_ANSWER = 4096
 """Bytes of an answer that are read at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeAnswered:
+    """Somebody answered over a line; the answer may be late."""
+
+    line: UplinkName
+    kind: Kind
+    peer: Address
+    """Who answered; of a page, the server that was asked."""
+    sent: float
+    """The instant the question was sent, on the engine's clock."""
+    rtt: float
+    """Seconds from then to the answer."""
+    canary: bool = False
+    """It was the canary: the router sends its traffic to this Pi."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeMissed:
+    """A question was not answered in time, or was answered wrongly; an answer to it may still come."""
+
+    line: UplinkName
+    kind: Kind
+    peer: Address | None
+    """Whom it was sent to; ``None``: a page whose name could not be resolved."""
+    sent: float
+    problem: str = ""
+    """What came instead: a redirect, a wrong page, an error, nothing could be sent; empty: silence."""
+    portal: bool = False
+    """Somebody else spoke for the page: a redirect, or another text."""

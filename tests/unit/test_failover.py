@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from failberry.config import Config, Lan, Mode, Wired
-from failberry.core.actions import Action, DropFlows, Flows, Report
+from failberry.core.actions import Action, DropFlows, Flows, Report, WeighFlows
 from failberry.core.dialogue import DeedNumbers
+from failberry.core.events import FlowsWeighed
 from failberry.core.failover import CALM, LONGEST_HOLD, Failover, Mobile, Stage
 from failberry.core.lines import Verdict
 from failberry.core.links import Link
@@ -49,6 +50,10 @@ class House:
     wired6: Verdict | None = None
     mobile: Mobile = field(default_factory=lambda: Mobile(link=READY, proven=900.0))
     settled: bool = True
+    came_back: int | None = 100
+    """Packets on open connections of the wired line …"""
+    passing: int = 0
+    """… and how many more from look to look."""
     actions: list[Action] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -60,14 +65,19 @@ class House:
         end = self.now + after
         self.wired = wired or self.wired
         while True:
-            for _ in range(2):  # the event itself, and the answer of whoever applied the routes
-                self.actions += self.failover.weigh(
+            for _ in range(3):  # the event itself, and the answers to what was asked for
+                new = self.failover.weigh(
                     wired=self.wired,
                     wired6=self.wired6,
                     mobile=self.mobile,
                     settled=self.settled,
                     now=self.now,
                 )
+                self.actions += new
+                for deed in [each for each in new if isinstance(each, WeighFlows)]:
+                    self.came_back = None if self.came_back is None else self.came_back + self.passing
+                    answer = FlowsWeighed(deed=deed.deed, packets_in=self.came_back)
+                    self.failover.weighed(answer, self.now)
             due = self.failover.deadline(self.now)
             if due is None or due > end:
                 break
@@ -127,6 +137,27 @@ def test_a_confirmed_silence_cuts_once_the_mobile_line_has_answered_and_sweeps_t
     assert house.dropped() == [(WIRED, Flows.ALL)] * 2
     house.look(600.0)
     assert house.dropped() == []
+
+
+def test_what_still_passes_is_not_cut_although_no_ping_does() -> None:
+    house = House(passing=7)
+    house.become(suspect(house.now))
+    house.become(down(house.now))
+    house.prove()
+    house.look(300.0)
+    assert house.active is CELLULAR
+    assert house.dropped() == [(WIRED, Flows.UNANSWERED)]
+    house.passing = 0
+    house.look(10.0)
+    assert (WIRED, Flows.ALL) in house.dropped()
+
+
+def test_where_nobody_counts_the_silence_alone_decides() -> None:
+    house = House(came_back=None)
+    house.become(down(house.now))
+    house.prove()
+    house.look(3.0)
+    assert (WIRED, Flows.ALL) in house.dropped()
 
 
 def test_nothing_is_cut_before_the_routes_stand() -> None:
@@ -313,7 +344,7 @@ def test_a_metered_line_that_goes_on_carrying_is_told_of() -> None:
     ],
 )
 def test_ipv6_goes_where_it_lives_or_is_refused(
-    wired: Verdict, wired6: Verdict | None, mobile6: bool, wanted: UplinkName | None
+    *, wired: Verdict, wired6: Verdict | None, mobile6: bool, wanted: UplinkName | None
 ) -> None:
     house = House(wired6=wired6)
     house.mobile = replace(house.mobile, ipv6=mobile6)

@@ -9,7 +9,15 @@ from failberry.config import Config, Mode, Wired
 from failberry.control.document import decode, encode, schema
 from failberry.core.actions import LocateModem
 from failberry.core.appliance import Appliance
-from failberry.core.events import Event, FilterApplied, ModemLocated, NetworkObserved, RoutesApplied, Started, Tick
+from failberry.core.events import (
+    Event,
+    FilterApplied,
+    ModemLocated,
+    NetworkObserved,
+    RoutesApplied,
+    Started,
+    Tick,
+)
 from failberry.core.facts import DefaultRoute, Interface, NetworkFacts
 from failberry.core.snapshot import Snapshot
 from failberry.ctl import ATTENTION, NO_LINE
