@@ -109,7 +109,9 @@ def registered(desk: Desk) -> Dialog[Outcome]:
         if registration.stat is not Stat.HOME and desk.config.cellular.roaming is Roaming.FORBID:
             desk.known.blocked = "registered on a foreign network, and roaming is forbidden"
             yield Wait(seconds=ROAMING_RECHECK)
-            yield from ask_registration(desk)
+            if silent := (yield from _look_round(desk)):
+                desk.known.blocked = ""
+                return silent
             continue
         desk.known.blocked = "the packet filter does not stand yet" if not desk.protected else ""
         yield from await_protection(desk)
