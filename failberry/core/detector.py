@@ -90,8 +90,7 @@ class _Target:
     __slots__ = ("heard", "peer", "run")
 
     def __init__(self, peer: Address, heard: float) -> None:
-        self.peer = peer
-        self.heard = heard
+        self.peer, self.heard = peer, heard
         self.run = 0  # fair pings missed since it answered
 
 
