@@ -64,9 +64,17 @@ class Endpoint:
         self._log = log
         self._refused: Counter[str] = Counter()
         self._next_line = 0
+        self._keys_problem = ""
 
     def answer(self, event: object, *, now: int) -> Answer:
         """Answer one event; what it holds can neither raise nor be logged."""
+        answer = self._answer(event, now)
+        if self._ring.problem != self._keys_problem:
+            self._keys_problem = self._ring.problem
+            self._log(f"keys: {self._keys_problem or 'read'}")
+        return answer
+
+    def _answer(self, event: object, now: int) -> Answer:
         call = read(event)
         match call:
             case Unread.TOO_LARGE:
@@ -175,8 +183,7 @@ class Endpoint:
         if now >= self._next_line:
             counts = ", ".join(f"{each} {count}" for each, count in sorted(self._refused.items()))
             last = f"; the last: {detail}" if detail else ""
-            keys = f"; keys: {self._ring.problem}" if self._ring.problem else ""
-            self._log(f"refused so far: {counts}{last}{keys}")
+            self._log(f"refused so far: {counts}{last}")
             self._next_line = now + LOG_EVERY
 
 

@@ -3,8 +3,8 @@
 Theory of operation
 ===================
 A schedule calls the function with a list of endpoints.  All are asked at once, each again after a failure,
-for one lost SYN is not an outage; the results go to CloudWatch in one call.  An alarm on ``Up`` drives a Route 53
-health check: one question a minute instead of thirty, on a line that is paid for by the megabyte.  ::
+for one lost SYN is not an outage; the results go to CloudWatch in one call.  An alarm on ``Up`` drives a
+Route 53 health check: one question a minute instead of thirty, on a line paid for by the megabyte.  ::
 
     event --endpoints.read()--> Endpoint --fetch.ask()--> Result --metrics.collect()--> PutMetricData
                                                              +-----metrics.report()---> the original's answer
