@@ -7,6 +7,7 @@ TCP 7 and UDP 7: the same object as a line, then everything comes back; UDP puts
 IPv4 and IPv6, on every address of each network namespace that is named, or of ours: ``echo.py internet``.
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -42,9 +43,11 @@ class Http(socketserver.BaseRequestHandler):
 class Echo(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         self.request.settimeout(IDLE)
-        self.request.sendall(_who(self.client_address, self.request.getsockname()[0]))
-        while data := self.request.recv(REQUEST):
-            self.request.sendall(data)
+        # A caller who is cut off, or who hangs up by a reset, is no news.
+        with contextlib.suppress(OSError):
+            self.request.sendall(_who(self.client_address, self.request.getsockname()[0]))
+            while data := self.request.recv(REQUEST):
+                self.request.sendall(data)
 
 
 class Datagrams(socketserver.BaseRequestHandler):
