@@ -77,10 +77,9 @@ loss is named in two thirds of the time."""
 
 ANSWERS_BACK = 3
 BACK_WITHIN = {Finding.SUSPECT: 2.0, Finding.DOWN: 3.0}
-"""``ANSWERS_BACK`` answers to pings sent within so many seconds (or four intervals) make a line up again.
-Of a volley to three targets these are one half, so a line that is back is up at once; a line that loses even
-80 % gets no three answers of seven within most volleys, and stays suspect instead of bouncing."""
-
+"""``ANSWERS_BACK`` answers to pings sent within so many seconds (or four intervals) make a line up again: one
+half of a volley to three targets, so a line that is back is up at once, but not by one stray answer.  A lossy
+line does not bounce because each loss weighs less there, see ``MOST_LOSS``."""
 LONGEST_RUN, LONGEST_TARGET_RUN = 3, 6
 """Misses in a row that count as loss.  More are silence, the dead test's business, or one target's own."""
 MISSES_KEPT = 512
