@@ -46,8 +46,8 @@ class Probe:
 
     targets: tuple[str, ...] = setting(
         "Addresses that answer pings, of different operators. A line is dead only if none of them answers, "
-        "nor the line's own name servers.",
-        default=("1.1.1.1", "8.8.8.8", "9.9.9.9"),
+        "of IPv4 and of IPv6 by themselves, where it has both.",
+        default=("1.1.1.1", "8.8.8.8", "9.9.9.9", "2606:4700:4700::1111", "2620:fe::fe"),
         check=checks.probe_targets,
     )
     wired_interval: float = setting(

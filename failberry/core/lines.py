@@ -224,7 +224,7 @@ class WiredLine:
             interval=probe.wired_interval,
             timeout=max(each.timeout for each in paces),
             volley=sum(each.volley for each in paces),
-            servers=tuple(each for each in self._asked() if each.version in alive),
+            servers=tuple(self._asked()),
             name=probe.name,
             name_interval=NAME_HURRY if self._names_trouble else NAME_INTERVAL,
             pages=self._pages,
@@ -242,11 +242,14 @@ class WiredLine:
 
     def _asked(self) -> Iterator[Address]:
         """The line's own servers; while they are silent the public ones, too, to tell who is at fault."""
-        yield from self.servers
+        candidates = list(self.servers)
         if self.servers and self._names_trouble:
-            yield from (
-                each for each in map(ip_address, self.config.probe.targets) if each not in self.servers
-            )
+            public = map(ip_address, self.config.probe.targets)
+            candidates += [each for each in public if each not in self.servers]
+        for each in candidates:
+            family = self.families.get(each.version)
+            if family is not None and family.link.usable:
+                yield each
 
     def walk(self, now: float, numbers: DeedNumbers) -> Iterator[TracePath]:
         """Walk the way to the first target where it is time: when it has fallen silent, and now and then."""

@@ -236,7 +236,9 @@ def _charge(
 
 
 def _has_family(session: Session, version: int) -> bool:
-    return session.local is not None if version == 4 else session.local6 is not None
+    if version == 4:
+        return session.local is not None
+    return session.local6 is not None and session.local6.is_global
 
 
 def _verdict(desk: Desk, evidence: _Evidence, *, carrier_answers: bool) -> Cause | None:
@@ -251,7 +253,10 @@ def _verdict(desk: Desk, evidence: _Evidence, *, carrier_answers: bool) -> Cause
             why="nothing passes, and the modem has lost its network",
             advice="Check antenna and coverage of this carrier at this place.",
         )
-    asked = ", ".join(desk.config.probe.targets)
+    session = desk.known.session
+    targets = map(ip_address, desk.config.probe.targets)
+    reachable = (each for each in targets if session is None or _has_family(session, each.version))
+    asked = ", ".join(map(str, reachable))
     if carrier_answers:
         return Cause(
             remedy=Remedy.PLAN,

@@ -175,7 +175,7 @@ usb_power = true  # default
 reboot = true  # default
 
 [probe]
-targets = ["1.1.1.1", "8.8.8.8", "9.9.9.9"]  # default
+targets = ["1.1.1.1", "8.8.8.8", "9.9.9.9", "2606:4700:4700::1111", "2620:fe::fe"]  # default
 wired_interval = 0.5  # default
 name = "example.com"  # default
 pages = ["http://cp.cloudflare.com/generate_204", "http://www.gstatic.com/generate_204"]  # default
