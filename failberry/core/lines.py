@@ -100,6 +100,7 @@ class WiredLine:
     _portal_words: str = ""
     _canary: float | None = None
     _pages: tuple[Page, ...] = ()
+    _targets: tuple[Address, ...] = ()
 
     def __post_init__(self) -> None:
         self._reconfigure(self.config)
@@ -220,7 +221,7 @@ class WiredLine:
         return ProbePlan(
             line=UplinkName.WIRED,
             interface=self.config.wired.interface,
-            targets=tuple(each for each in map(ip_address, probe.targets) if each.version in alive),
+            targets=tuple(each for each in self._targets if each.version in alive),
             interval=probe.wired_interval,
             timeout=max(each.timeout for each in paces),
             volley=sum(each.volley for each in paces),
@@ -244,8 +245,7 @@ class WiredLine:
         """The line's own servers; while they are silent the public ones, too, to tell who is at fault."""
         candidates = list(self.servers)
         if self.servers and self._names_trouble:
-            public = map(ip_address, self.config.probe.targets)
-            candidates += [each for each in public if each not in self.servers]
+            candidates += [each for each in self._targets if each not in self.servers]
         for each in candidates:
             family = self.families.get(each.version)
             if family is not None and family.link.usable:
@@ -254,7 +254,7 @@ class WiredLine:
     def walk(self, now: float, numbers: DeedNumbers) -> Iterator[TracePath]:
         """Walk the way to the first target where it is time: when it has fallen silent, and now and then."""
         for version, family in self.families.items():
-            targets = [each for each in map(ip_address, self.config.probe.targets) if each.version == version]
+            targets = [each for each in self._targets if each.version == version]
             if not family.link.usable or not targets:
                 continue
             silent = family.detector.silent_since
@@ -290,6 +290,7 @@ class WiredLine:
     def _reconfigure(self, config: Config) -> None:
         self.config = config
         self._pages = tuple(_page(each) for each in config.probe.pages)
+        self._targets = tuple(map(ip_address, config.probe.targets))
         if config.wired.dns:
             self._name_servers(())
         for number, family in self.families.items():
@@ -298,9 +299,7 @@ class WiredLine:
     def _limits(self, family: int) -> Limits:
         wishes = self.config.failover
         return Limits(
-            targets=tuple(
-                each for each in map(ip_address, self.config.probe.targets) if each.version == family
-            ),
+            targets=tuple(each for each in self._targets if each.version == family),
             interval=self.config.probe.wired_interval,
             confirm=wishes.confirm,
             loss_limit=wishes.loss_limit,
@@ -359,7 +358,7 @@ class WiredLine:
                 where="at the Pi itself: cable, plug or the device at its other end",
                 silent_since=family.link_since,
             )
-        if not any(each.version == number for each in map(ip_address, self.config.probe.targets)):
+        if not any(each.version == number for each in self._targets):
             return Verdict(state=LineState.UP, since=now, reason=family.link.reason)
         hairpin = bool(self.router_uses_us(now))
         if detector.finding is Finding.UP and not hairpin:
