@@ -51,9 +51,10 @@ def test_after_a_black_hole_all_goes_over_the_mobile_line_and_comes_back(home):
     with Calls(home.client, SERVER) as calls, tcp(home) as stream, udp(home) as pingpong:
         home.black_hole()
         dead = time.monotonic()
-        assert calls.first(dead, by(MOBILE), seconds=SOON), home.log()
+        moved = calls.first(dead, by(MOBILE), seconds=SOON)
+        assert moved, home.log()
         # Open ones are waited for: they have lost nothing yet.
-        assert stream.heard(dead, seconds=0) is None
+        assert stream.heard(moved.established, seconds=0) is None
         assert not stream.ends
         told = home.await_status(lambda told: told["wired"]["state"] == "down", seconds=10)
         confirmed = time.monotonic()
@@ -65,7 +66,7 @@ def test_after_a_black_hole_all_goes_over_the_mobile_line_and_comes_back(home):
         home.heal()
         home.await_status(lambda told: told["active"] == "wired")
         back = time.monotonic()
-        assert calls.first(back, by(WIRED), seconds=1), home.log()
+        assert calls.first(back, by(WIRED), seconds=2), home.log()
         for each in (stream, pingpong):
             assert each.heard(back, seconds=10, peer=WIRED), home.log()
         settled = time.monotonic()
@@ -79,7 +80,7 @@ def test_an_outage_of_three_seconds_cuts_no_connection(home):
     with tcp(home) as stream, udp(home) as pingpong:
         home.black_hole()
         began = time.monotonic()
-        assert stream.heard(began + 0.1, seconds=2.9) is None
+        assert stream.heard(began + 0.5, seconds=2.5) is None
         home.heal()
         assert stream.heard(time.monotonic(), seconds=8, peer=WIRED, connection=0), home.log()
         assert pingpong.heard(time.monotonic(), seconds=8, peer=WIRED), home.log()
