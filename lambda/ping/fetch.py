@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from ping.endpoints import BODY_LIMIT, Endpoint
@@ -83,10 +83,14 @@ def _follow(endpoint: Endpoint, *, start: float, limit: float, tries: int) -> Re
         with _opened(url, limit=limit) as (connection, target):
             fields = {"Host": url.netloc, "User-Agent": "failberry-ping", "Connection": "close"}
             connection.request("GET", target, headers=fields)
-            answer = connection.getresponse()
-            latency = (time.monotonic() - start) * 1000
-            elsewhere = _redirect(url, answer) if endpoint.follows and hop < REDIRECTS else None
-            error = "" if elsewhere else _fault(endpoint, answer)
+            # It holds the connection open, whoever else closes it.
+            with closing(connection.getresponse()) as answer:
+                latency = (time.monotonic() - start) * 1000
+                if time.monotonic() >= limit:
+                    # Cut off in the middle of the head, which looks like its end.
+                    raise TimeoutError(errno.ETIMEDOUT, "no whole answer")
+                elsewhere = _redirect(url, answer) if endpoint.follows and hop < REDIRECTS else None
+                error = "" if elsewhere else _fault(endpoint, answer)
         if elsewhere is None:
             break
         url = elsewhere
