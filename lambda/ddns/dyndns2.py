@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from ddns.address import Address, parse
@@ -27,14 +27,6 @@ HAMMERING = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Basic:
-    """Name and password (RFC 7617), whosever they are."""
-
-    key: str
-    password: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Query:
     """What is asked for."""
 
@@ -44,16 +36,16 @@ class Query:
     """At most one of each family; none: the one that the request comes from."""
 
 
-def basic(header: str) -> Basic | None:
-    """Read an Authorization header; None if it is not of this kind."""
+def basic(header: str) -> tuple[str, str]:
+    """Name and password of an Authorization header (RFC 7617), whosever they are; empty if it has none."""
     scheme, _, token = header.partition(" ")
     if len(header) > _HEADER_LIMIT or scheme.lower() != "basic":
-        return None
+        return "", ""
     try:
         name, colon, password = base64.b64decode(token.strip(), validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
-        return None
-    return Basic(name, password) if colon and is_key(name) else None
+        return "", ""
+    return (name, password) if colon and is_key(name) else ("", "")
 
 
 def query(text: str) -> Query | str:
@@ -87,8 +79,7 @@ def fully_qualified(host: str) -> bool:
 def word(outcomes: Sequence[Outcome], *, cooldown: float) -> str:
     """The line for one name, from what came of each of its addresses.  ``cooldown`` in seconds.
 
-    inadyn exits after any word but ``dnserr`` and ``911``, ddclient waits: so only what a user must mend, and
-    hammering, gets another.
+    Clients give up after most words: so only what a user must mend, and hammering, gets another than 911.
     """
     failed = [outcome for outcome in outcomes if outcome.verdict not in _GOOD]
     if failed:

@@ -136,12 +136,11 @@ class Endpoint:
         return _signed(signer, signature, outcome, now)
 
     def _dyndns2(self, call: Call, now: int) -> Answer:
-        login = dyndns2.basic(call.headers.get("authorization", ""))
         try:
-            key = self._ring.holder(login.key, login.password, now=now) if login else None
+            key = self._ring.holder(*dyndns2.basic(call.headers.get("authorization", "")), now=now)
         except CloudError as failure:
             self._count("keys", now, detail=failure.code)
-            return _text(200, dyndns2.TROUBLE)
+            return _text(503, dyndns2.TROUBLE)
         if key is None:
             self._count("password", now)
             return _text(401, dyndns2.BADAUTH, {"www-authenticate": 'Basic realm="failberry"'})
@@ -152,7 +151,8 @@ class Endpoint:
             self._dyndns2_host(key, host, query.addresses or [call.source], call.source, now)
             for host in query.hosts
         ]
-        return _text(200, "\n".join(lines))
+        # inadyn 2.10, for a provider of one's own, exits after 911 unless the status says "later", too.
+        return _text(503 if {*lines} == {dyndns2.TROUBLE} else 200, "\n".join(lines))
 
     def _dyndns2_host(
         self, key: Key, host: str, addresses: Sequence[Address], source: Address, now: int
