@@ -48,7 +48,7 @@ class Asker:
         self.plan: ProbePlan | None = None
         self.asleep = False
         self._token += 1
-        self._stirred = self.world.now
+        self._stirred = self._slept = self.world.now
         self._turn = {4: 0, 6: 0}
         self._ping_at = self._name_at = self._page_at = self._canary_at = self.world.now
         self._portals = 0
@@ -83,8 +83,16 @@ class Asker:
         self.asleep = False
         now = self.world.now
         phase = self.rng.random() * plan.interval
+        stretch = now - self._slept
         for family in (4, 6):
             targets = [each for each in plan.targets if each.version == family]
+            if targets and self._fate(targets[0]) is not None and stretch > 10.0:
+                # The detector may be told of many answers in one, so that its windows are as full as ever.
+                detector = self.world.appliance.wired.families[family].detector
+                last, rtt = now - 5.0, self.street.condition.rtt
+                detector.answered(
+                    targets[0], sent=last - rtt, rtt=rtt, now=last, count=int((stretch - 5.0) / plan.interval)
+                )
             for back in range(2 * len(targets) - 1, -1, -1):
                 self._ping(targets[back % len(targets)], now - phase - back * plan.interval, plan)
         for each in plan.servers:
@@ -163,7 +171,7 @@ class Asker:
         return not plan.pages or self._portals < 0 or self._portals >= 2 or not condition.portal
 
     def _sleep(self) -> None:
-        self.asleep = True
+        self.asleep, self._slept = True, self.world.now
         self._token += 1
         plan = self.plan
         assert plan is not None

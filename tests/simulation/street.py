@@ -14,9 +14,9 @@ from failberry.config import Mode
 from failberry.core import actions as do
 from failberry.core import events as ev
 from failberry.core.facts import Address, DefaultRoute, Interface, UsageRecord
-from failberry.core.filter import Chain, Dnat, Drop, FilterIntent
+from failberry.core.filter import Chain, Dnat, Drop, FilterIntent, Reject
 from failberry.core.intent import PRIORITY_ACTIVE
-from failberry.core.snapshot import UplinkName
+from failberry.core.snapshot import LineState, UplinkName
 from tests.modemsim import model
 from tests.simulation import outside
 from tests.simulation.asker import Asker
@@ -82,34 +82,39 @@ class Street:
         self.watchers: list[Callable[[], None]] = []
         """Told after each change of the condition, or of the router's mind."""
         self.flows: list[Flow] = []
-        self.drops: list[tuple[float, do.DropFlows]] = []
+        self.drops: list[tuple[do.DropFlows, int]] = []
+        """Each with the number of connections that were cut."""
         self.resolvers: tuple[Address, ...] = ()
         self.offered: bool | None = None
         """Whether the router was told that the mobile line can be used."""
         self.usage: UsageRecord | None = None
-        self.asked: list[tuple[float, do.ProbeLine]] = []
-        """Questions over the mobile line."""
+        self.asked_bytes = 0
+        """Of questions over the mobile line, those in need (with the wired line dead) left out."""
+        self.counted = 0
+        """Bytes of the mobile line that were told in this cycle."""
         self.heard: float | None = None
         """When something last came back over the mobile line."""
         self.day = FIRST_DAY
         self._filter: FilterIntent | None = None
         self.guards: frozenset[Address] = frozenset()
-        self.redirects = False
+        self.redirects = self.blocked = False
         self._accrued = world.now
         self._moved = [0.0, 0.0]
-        self._metered = 0
+        self._metered = self._told = self._packets = 0
         self.asker = Asker(self)
         world.later(DAY, self._midnight)
 
     def boot(self) -> None:
         """The daemon begins anew: tell what adapters tell at the start."""
         self.asker.restart()
-        self.world.post(ev.UsageRemembered(record=self.usage))
+        self.world.post(ev.UsageRemembered(record=self.usage, boot=f"{self.world.booted:.0f}"))
         self.world.post(ev.DayObserved(day=self.day, trusted=True))
         self.world.post(ev.ResolversObserved(servers=self.servers))
 
     def _midnight(self) -> None:
         self.day += timedelta(days=1)
+        if self.day.day == self.world.config.usage.cycle_day:
+            self.counted = 0
         self.world.later(DAY, self._midnight)
         self.world.post(ev.DayObserved(day=self.day, trusted=True))
 
@@ -243,6 +248,10 @@ class Street:
             for each in targets
             if any(net is not None and net.version == each.version and each in net for net in guards)
         )
+        self.blocked = any(
+            rule.chain is Chain.FORWARD and isinstance(rule.verdict, Reject) and "data cap" in rule.why
+            for rule in intent.rules
+        )
         self.redirects = any(
             rule.chain is Chain.NAT_PREROUTING
             and isinstance(rule.verdict, Dnat)
@@ -266,7 +275,7 @@ class Street:
             case do.DropFlows():
                 self._drop(action)
             case do.WeighFlows():
-                self.world.answer(0.01, ev.FlowsWeighed(deed=action.deed, packets_in=None))
+                self._weigh(action)
             case do.TracePath():
                 self._trace(action)
             case do.ProvePinning():
@@ -293,8 +302,16 @@ class Street:
         ]
         for each in doomed:
             each.killed = self.world.now
-        self.drops.append((self.world.now, action))
+        self.drops.append((action, len(doomed)))
         self.world.answer(0.02, ev.FlowsDropped(deed=action.deed, count=len(doomed)))
+
+    def _weigh(self, action: do.WeighFlows) -> None:
+        """Open connections carry as long as the line passes, whoever answers pings."""
+        carries = self.condition.passes and any(
+            each.line is action.line and each.answered and each.killed is None for each in self.flows
+        )
+        self._packets += 10 * carries
+        self.world.answer(0.01, ev.FlowsWeighed(deed=action.deed, packets_in=self._packets))
 
     def _trace(self, action: do.TracePath) -> None:
         way: tuple[Address, ...] = ((PROVIDER,) if self.dual else (ROUTER, PROVIDER)) + BEYOND
@@ -318,9 +335,10 @@ class Street:
         world = self.world
         session = world.session.pid if world.session is not None and world.session.local is not None else 0
         if session != self._metered:
-            self._metered, self._moved, self._accrued = session, [0.0, 0.0], world.now
+            self._metered, self._moved, self._accrued, self._told = session, [0.0, 0.0], world.now, 0
         elapsed, self._accrued = world.now - self._accrued, world.now
-        if session and self.house_rate and self.carried_by_mobile:
+        self.read_filter()
+        if session and self.house_rate and self.carried_by_mobile and not self.blocked:
             self._moved[1] += 0.2 * self.house_rate * elapsed
             self._moved[0] += 0.8 * self.house_rate * elapsed * self.mobile_passes
 
@@ -336,6 +354,8 @@ class Street:
         if self.mobile_passes and (world.traffic or (self.house_rate and self.carried_by_mobile)):
             self.heard = world.now
         received, sent = map(int, self._moved)
+        self.counted += received + sent - self._told
+        self._told = received + sent
         world.answer(
             0.001,
             ev.CountersRead(
@@ -349,10 +369,13 @@ class Street:
 
     def _ask(self, action: do.ProbeLine) -> None:
         self._accrue()
-        self.asked.append((self.world.now, action))
+        size = 37 * len(action.targets) + 45 * len(action.servers)
+        back = 37 * len(action.targets) + 120 * len(action.servers)
+        back *= self.mobile_passes
         if self.mobile_passes:
             self.heard = self.world.now
-        size = 37 * len(action.targets) + 45 * len(action.servers)
+        if self.world.appliance.wired.verdict.state is not LineState.DOWN:
+            self.asked_bytes += size + back
         self._moved[1] += size
-        self._moved[0] += size * self.mobile_passes
+        self._moved[0] += back
         outside.probe(self.world, action)

@@ -67,6 +67,8 @@ class World:
     hub: Hub = Hub.SWITCHES
     can_switch_mode: bool = True
     uptime: float = 86_400.0
+    six: bool = False
+    """Whether the wired line has IPv6."""
 
     def __post_init__(self) -> None:
         self.now = 1000.0
@@ -92,7 +94,7 @@ class World:
         """Whether this machine is rebooting: nobody is there to hear."""
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self.order = itertools.count()
-        self.street = Street(self)
+        self.street = Street(self, six=self.six)
         if self.plugged:
             self.tell_modem(self.modem.power_on(self.now))
         self.boot()
