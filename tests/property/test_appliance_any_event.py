@@ -175,7 +175,9 @@ def answers_of_lines(
             return st.builds(ev.UsageStored, deed=st.just(number), problem=problem)
 
 
-def answers(deed: do.Deed, draw: Callable[[st.SearchStrategy[object]], object]) -> ev.Event:
+def answers(  # noqa: C901  one case for each deed
+    deed: do.Deed, draw: Callable[[st.SearchStrategy[object]], object]
+) -> ev.Event:
     """Any legal answer to this deed."""
     number = deed.deed
     problem = st.sampled_from([None, None, "no"])
