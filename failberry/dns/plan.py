@@ -38,7 +38,7 @@ from failberry.dns.register import (
     registered,
     tags,
 )
-from failberry.dns.zoneplan import ZonePlan, plan_records, plan_removal
+from failberry.dns.zoneplan import ZonePlan, found_after, plan_records, plan_removal
 from failberry.errors import Problem
 
 NONCE_LIMIT = 13
@@ -75,6 +75,8 @@ def plan(desired: Desired, found: Found, *, nonce: str, adopt: bool = False) -> 
     handles = {line: each.handle for line, each in wanted.items()}
     zone = plan_records(desired, found, register, checks=handles, adopt=adopt)
     wrong = (*zone.problems, *_room(desired, wanted, zone.until_then))
+    # What comes back may be in the way as well as what stands there now.
+    wrong = wrong or problems(desired, found_after(found, zone.edits))
     if wrong:
         return Plan(problems=wrong)
     chosen = {each.check.id for each in wanted.values() if each.check is not None}

@@ -75,13 +75,17 @@ def line_of(check: HealthCheck, owner: str) -> UplinkName | None:
 
 
 def registered(found: Found, owner: str) -> Register:
-    """The register of all our health checks together; what cannot be read of it is left out."""
-    if not any(is_of_pair(each, owner) for each in found.records):
+    """The register in the health checks of the pair; what cannot be read of it is left out.
+
+    A health check that the pair does not use is a leftover, and its register may be out of date.
+    """
+    used = {each.check for each in found.records if is_of_pair(each, owner)}
+    if not used:
         return Register()
     simple: set[tuple[str, str]] = set()
     before: dict[tuple[str, str, str], Record] = {}
     for check in found.checks:
-        if line_of(check, owner) is None:
+        if check.id not in used or line_of(check, owner) is None:
             continue
         for entry in _entries(check):
             if isinstance(entry, Record):

@@ -96,6 +96,17 @@ def plan_records(
     return _batch(zone, target, restore=None)
 
 
+def found_after(found: Found, edits: Iterable[Edit]) -> Found:
+    """What will be found when the batch was carried out."""
+    records = {each.key: each for each in found.records}
+    for edit in edits:
+        if edit.act is Act.DELETE:
+            del records[edit.record.key]
+        else:
+            records[edit.record.key] = edit.record
+    return replace(found, records=tuple(records.values()))
+
+
 def plan_removal(
     owner: str, found: Found, register: Register, *, restore: tuple[Record, ...] | None
 ) -> ZonePlan:
@@ -143,6 +154,9 @@ def _fixed(zone: _Zone, target: _Target, desired: Desired, wish: Line, key: str)
         others = zone.foreign(wish.name, kind)
         if len(others) == 1 and others[0].answers_like(record):
             # As wished already, and somebody else's: it is left alone.
+            continue
+        if zone.is_held(wish.name) and any(record.same(each) for each in zone.register.before):
+            # It stood there before us, and comes back as theirs.
             continue
         target.wanted.append(record)
         target.simple.add((wish.name, kind))
@@ -231,7 +245,9 @@ def _batch(zone: _Zone, target: _Target, *, restore: tuple[Record, ...] | None) 
     for record in (*wanted.values(), *given_back):
         edits += _edits(there.get(record.key), record)
     register = Register(simple=frozenset(target.simple), before=tuple(keep.values()))
+    freed = {each.name for each in given_back}
     released = {(each.name, each.type) for each in lost if not each.identifier}
+    released |= {each for each in zone.register.simple if each[0] in freed}
     return ZonePlan(
         edits=tuple(sorted(edits, key=_rank)),
         problems=tuple(target.problems),
