@@ -242,7 +242,8 @@ class Failover:
                 # Nothing has ever come back over it: a suspicion alone is no reason to go there.
                 return UplinkName.WIRED, f"the wired line: {trouble}; the mobile line is not proven yet"
             return UplinkName.CELLULAR, f"the wired line: {trouble}"
-        if good and self._may_return(now):
+        # A session over which nothing has ever come back is no line: of two dead ones the first back wins.
+        if good and (mobile.proven is None or self._may_return(now)):
             return UplinkName.WIRED, f"the wired line is good again: {wired.reason}"
         return UplinkName.CELLULAR, self.reason if good else f"the wired line: {trouble}"
 

@@ -254,6 +254,16 @@ def outage(house: House, *, good: float) -> float:
     return took
 
 
+def test_with_both_dead_a_session_that_carries_nothing_does_not_keep_the_house() -> None:
+    house = House(mobile=Mobile(link=NO_SESSION, proven=None))
+    house.become(down(house.now))
+    house.mobile = Mobile(link=READY, proven=None)
+    house.look(30.0)
+    assert house.active is CELLULAR
+    house.become(UP)
+    assert house.active is WIRED
+
+
 def test_a_line_that_flaps_is_trusted_later_each_time() -> None:
     house = House()
     times = [outage(house, good=60.0) for _ in range(9)]
