@@ -137,13 +137,13 @@ def line_works(world: World) -> bool:
 def live(seed: int, *, seconds: float = MONTH) -> World:
     """Live through it; raises AssertionError, naming the seed, where something does not hold."""
     # Nobody else writes to the kernel here: looking after it each minute would be most of the events.
-    # So would be looking at the counters of a line on which nothing moves.
-    usual = reconcile.CHECK_EVERY, watch.LONGEST_PACE
-    reconcile.CHECK_EVERY, watch.LONGEST_PACE = DAY, HOUR
+    # So would be looking at the counters every few seconds.
+    usual = reconcile.CHECK_EVERY, watch.PACE, watch.LONGEST_PACE, watch.PACE_IN_USE
+    reconcile.CHECK_EVERY, watch.PACE, watch.LONGEST_PACE, watch.PACE_IN_USE = DAY, 300.0, HOUR, 300.0
     try:
         return _live(seed, seconds)
     finally:
-        reconcile.CHECK_EVERY, watch.LONGEST_PACE = usual
+        reconcile.CHECK_EVERY, watch.PACE, watch.LONGEST_PACE, watch.PACE_IN_USE = usual
 
 
 def _live(seed: int, seconds: float) -> World:
