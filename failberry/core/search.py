@@ -13,6 +13,7 @@ from failberry.core.events import UrcReceived
 from failberry.core.facts import PortRole
 from failberry.core.modem_known import Desk, Failed, Next, Outcome
 from failberry.core.modem_state import ModemState
+from failberry.core.standby import NEXT
 
 ASK_EVERY = 2.0
 """Seconds between two questions for the registration; an unsolicited answer ends the wait."""
@@ -120,6 +121,7 @@ def registered(desk: Desk) -> Dialog[Outcome]:
             return Next(
                 state=ModemState.CONNECTING, why=f"the network may be used: {registration.stat.value}"
             )
+        desk.next_step = NEXT
         yield Wait(seconds=RESTING_RECHECK, nudge=True)
         if desk.standby.rests(desk.config, desk.now) and (silent := (yield from _look_round(desk))):
             desk.known.blocked = ""

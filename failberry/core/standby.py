@@ -25,6 +25,7 @@ SPARED = 15.0
 """Seconds for which a session stays although nobody needs it: after its start, and after a suspicion."""
 CHECK = 30.0
 """Seconds between two looks, during the rest, whether the network, or the stick, is still there."""
+NEXT = "dial as soon as the line is wanted and may be used"
 COLD = "cold standby: dialled when needed"
 
 
@@ -81,7 +82,7 @@ class Standby:
 def rest(desk: Desk) -> Dialog[Outcome]:
     """Leave a stick that is a router alone until it is wanted: no lease, no address, its interface down."""
     while why := desk.standby.rests(desk.config, desk.now):
-        desk.known.blocked = why
+        desk.known.blocked, desk.next_step = why, NEXT
         yield Wait(seconds=CHECK, until=(UsbChanged,), nudge=True)
         located = yield LocateModem()
         if isinstance(located, ModemLocated) and located.hardware != desk.known.hardware:
