@@ -54,7 +54,7 @@ def _of_lines(view: ApplianceView, wired: LineView, cellular: LineView, now: flo
     if view.pinning:
         text = f"probes may go astray: {view.pinning}"
         yield Notice(code="pinning", text=text, cure="see `journalctl -u failberry` and docs/howto")
-    if cellular.state is LineState.DOWN:
+    if cellular.state is LineState.DOWN and not view.modem.standing_by:
         text = f"the mobile line is down: {cellular.reason}"
         yield Notice(
             code="cellular-down", text=text, cure=advice(view.modem) or "nothing to do: it is being handled"

@@ -187,6 +187,7 @@ def _cellular(view: ApplianceView, now: float) -> LineView:
         granted += [each.ip for each in interface.addresses if each.ip not in granted]
     kind = reachability(granted)
     gateway = session.gateway if session else None
+    resting = view.modem.standing_by
     text = {
         Reachability.PUBLIC: "public address: reachable from outside, unless the carrier filters",
         Reachability.CGNAT: "shared address (CGNAT): not reachable from outside; ask for a public APN",
@@ -202,7 +203,7 @@ def _cellular(view: ApplianceView, now: float) -> LineView:
         state=LineState.UP if view.mobile.link.usable else LineState.DOWN,
         state_for=view.mobile_for,
         reason=view.mobile.link.reason,
-        proven_age=_age(view.mobile.proven, now),
+        proven_age=_age(view.modem.standby.proven_at if resting else view.mobile.proven, now),
         interface=session.interface if session else MOBILE_INTERFACE,
         addresses=tuple(str(each) for each in granted),
         gateway=str(gateway) if gateway is not None else None,
