@@ -208,7 +208,9 @@ class Failover:
         if wired.silent_since is not None:
             self._silent_since = wired.silent_since
         if wired.state is LineState.UP:
+            # What was to be cut, and waited for a proof of the mobile line, passes again.
             self._cut = False
+            self._sweeps = [each for each in self._sweeps if each.line is not UplinkName.WIRED]
         home = self.stage is Stage.HOME and self.active is UplinkName.WIRED and self.forced is None
         left = self._returned is not None and now < self._returned + self.config.failover.linger + SWEEPS[-1]
         if not home or left or mobile.rate is None or mobile.rate < STRANDED_RATE:

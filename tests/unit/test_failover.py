@@ -160,6 +160,18 @@ def test_where_nobody_counts_the_silence_alone_decides() -> None:
     assert (WIRED, Flows.ALL) in house.dropped()
 
 
+def test_nothing_is_cut_any_more_once_the_wired_line_passes_again() -> None:
+    house = House()
+    house.become(down(house.now))
+    house.look(20.0)
+    house.become(UP)
+    house.dropped()
+    house.prove()
+    house.look(30.0)
+    assert house.active is CELLULAR
+    assert house.dropped() == []
+
+
 def test_nothing_is_cut_before_the_routes_stand() -> None:
     house = House(settled=False)
     house.become(down(house.now))
