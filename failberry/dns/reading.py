@@ -67,7 +67,7 @@ def _records(ask: Ask, zone_id: str) -> Iterator[Document]:
     for _ in range(PAGES):
         page = ask("list_resource_record_sets", {"HostedZoneId": zone_id, **place})
         yield from page["ResourceRecordSets"]
-        if not page["IsTruncated"]:
+        if not page.get("IsTruncated"):
             return
         following = {"Name": "NextRecordName", "Type": "NextRecordType", "Identifier": "NextRecordIdentifier"}
         place = {f"StartRecord{key}": page[name] for key, name in following.items() if page.get(name)}
@@ -79,7 +79,7 @@ def _health_checks(ask: Ask) -> Iterator[Document]:
     for _ in range(PAGES):
         page = ask("list_health_checks", place)
         yield from page["HealthChecks"]
-        if not page["IsTruncated"]:
+        if not page.get("IsTruncated"):
             return
         place = {"Marker": page["NextMarker"]}
     raise _too_much("health checks", PAGES)

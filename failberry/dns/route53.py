@@ -143,7 +143,7 @@ class Route53:
         deadline = self._clock() + self._patience
         while info["Status"] != "INSYNC":
             if self._clock() >= deadline:
-                words = f"done, but not all name servers know it after {self._patience:.0f} s; plan again later"
+                words = f"done, but after {self._patience:.0f} s not all name servers know it; plan again"
                 raise AdapterError(AdapterReason.TIMEOUT, f"{place}: {words}")
             self._pause(_POLL)
             info = self._ask("route53", None, "get_change", {"Id": info["Id"]}, place)["ChangeInfo"]

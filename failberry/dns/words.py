@@ -16,6 +16,7 @@ from failberry.dns.changes import (
     TagHealthCheck,
     UpdateHealthCheck,
 )
+from failberry.dns.costs import Costs, Figure
 from failberry.dns.records import CheckSettings, Record
 
 NOTHING = "nothing to change"
@@ -30,6 +31,26 @@ def render(plan: Plan) -> str:
         lines += [f"# {number}. {headline(change)}", *_details(change)]
     lines += [f"note: {each}" for each in plan.notes]
     return "".join(f"{each}\n" for each in lines)
+
+
+def render_costs(costs: Costs) -> str:
+    """The figures, each with how it comes about."""
+    lines = ["A month costs:"]
+    lines += [
+        f"  {_range(each, '${:.2f}')} {each.what}: {each.words}" for each in (*costs.dollars, costs.total)
+    ]
+    lines.append("A month of health checks takes of each line:")
+    lines += [f"  {_range(each, '{:.0f} MB')} {line}: {each.words}" for line, each in costs.megabytes.items()]
+    lines.append("Seconds until:")
+    times = (*costs.dead.values(), costs.moved, costs.back)
+    lines += [f"  {_range(each, '{:.0f}')} {each.what}: {each.words}" for each in times]
+    lines += [f"note: {each}" for each in costs.notes]
+    return "".join(f"{each}\n" for each in lines)
+
+
+def _range(figure: Figure, form: str) -> str:
+    low, high = form.format(figure.low), form.format(figure.high)
+    return low if low == high else f"{low} to {high}"
 
 
 def headline(change: Change) -> str:
@@ -93,7 +114,8 @@ def _difference(check: str, before: CheckSettings, after: CheckSettings) -> Iter
     for key in dict.fromkeys((*old, *new)):
         if old.get(key) != new.get(key) or (key == "path" and before.path != after.path):
             yield from (f"- check {check}: {key} {each[key]}" for each in (old,) if key in each)
-            yield from (f"+ check {check}: {key} {each[key]}" for each in (new,) if key in each)
+            another = "another " if key == "path" and old.get(key) == new.get(key) else ""
+            yield from (f"+ check {check}: {key} {another}{each[key]}" for each in (new,) if key in each)
     if before == after:
         yield f"~ check {check}: alarm {new.get('alarm', '')}, read anew"
 

@@ -337,7 +337,7 @@ def _edits(there: Record | None, record: Record) -> Iterator[Edit]:
             yield Edit(act=Act.CREATE, record=record)
 
 
-def _rank(edit: Edit) -> tuple[bool, bool, Key]:
-    """Deletions first; an alias after what it leads to."""
-    gone, alias = edit.act is Act.DELETE, edit.record.alias is not None
-    return not gone, alias is not gone, edit.record.key
+def _rank(edit: Edit) -> tuple[bool, bool, str, str, Key]:
+    """Deletions first; an alias after what it leads to; the primary before the secondary."""
+    gone, alias, record = edit.act is Act.DELETE, edit.record.alias is not None, edit.record
+    return not gone, alias is not gone, record.name, record.role or "", record.key

@@ -54,6 +54,8 @@ class StrictRoute53:
         """How often GetChange says PENDING."""
         self.refuse = refuse
         """Makes the exception of a code and a message: ClientError for an adapter."""
+        self.others: list[Document] = []
+        """Further zones of the account, to be listed only."""
         self.records: dict[Key, Document] = {}
         self.checks: dict[str, Document] = {}
         self.tags: dict[str, dict[str, str]] = {}
@@ -84,7 +86,7 @@ class StrictRoute53:
 
     def list_hosted_zones_by_name(self, *, DNSName: str, MaxItems: str) -> Document:  # noqa: N803
         assert int(MaxItems) >= 1
-        zones = [self._zone()] if self.zone >= DNSName.removesuffix(".") else []
+        zones = [each for each in (self._zone(), *self.others) if each["Name"] >= DNSName]
         return {"HostedZones": zones, "IsTruncated": False, "MaxItems": MaxItems}
 
     def get_hosted_zone(self, *, Id: str) -> Document:  # noqa: N803

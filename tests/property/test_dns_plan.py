@@ -11,7 +11,7 @@ from tests.awskit import lives
 seeds = st.integers(0, 2**32 - 1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seeds)
 def test_what_was_applied_leaves_nothing_to_plan(seed: int) -> None:
     there, wish = lives.life(lives.dice_of(seed))
@@ -20,7 +20,7 @@ def test_what_was_applied_leaves_nothing_to_plan(seed: int) -> None:
     assert (again.changes, again.problems) == ((), planned.problems)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seeds)
 def test_whoever_is_interrupted_goes_on(seed: int) -> None:
     dice = lives.dice_of(seed)
@@ -33,7 +33,7 @@ def test_whoever_is_interrupted_goes_on(seed: int) -> None:
     assert planned.problems or ours <= {each.check for each in there.records()}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seeds)
 def test_what_is_not_ours_is_not_touched(seed: int) -> None:
     dice = lives.dice_of(seed)
@@ -48,7 +48,7 @@ def test_what_is_not_ours_is_not_touched(seed: int) -> None:
         assert somebody.items() <= there.api.checks.items()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seeds)
 def test_destroy_leaves_the_zone_as_found(seed: int) -> None:
     dice = lives.dice_of(seed)
