@@ -39,7 +39,7 @@ LAG = 15.0
 SWEPT = 25.0
 """Seconds after a confirmed death within which its connections are dropped, the last sweep included."""
 BLIP = 1.5
-"""A line that is dead for so short a while may pass unnoticed."""
+"""What lasts no longer may pass unnoticed, be it death or life."""
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Laws:
         self._good_since: float | None = world.now
         self._dead_since: float | None = None
         self._dead_until = float("-inf")
-        """End of the last stretch that was long enough to be noticed."""
+        """End of the last stretch that was noticed for certain."""
         self._began = self._any_until = float("-inf")
         """Of the last stretch, however short; a blip of life between two makes them one."""
         self._silence = (float("-inf"), float("-inf"))
@@ -91,7 +91,7 @@ class Laws:
 
     def _changed(self) -> None:
         """The wired line is otherwise now, or the router's mind."""
-        world, street, now = self.world, self.world.street, self.world.now
+        street, now = self.world.street, self.world.now
         condition, before, self._before = street.condition, self._before, street.condition
         self.causes += 1
         if 0.05 < before.loss < 1.0:
@@ -99,9 +99,9 @@ class Laws:
             self.causes += (now - self._lossy_from) / 4
         self._lossy_from = now
         was_dead = self._dead_since
-        good, dead = condition.good and street.carries, not street.carries
         if _poor(before):
             self._poor_until = now
+        good, dead = condition.good and street.carries, not street.carries
         if not good:
             self._good_since = None
         elif self._good_since is None:
@@ -110,27 +110,33 @@ class Laws:
             self._expect(FIRST_BACK, self._first_back)
             self._expect(1.0, street.open_flow)
         if dead and was_dead is None:
-            self._dead_since = now
-            if now > self._any_until + BLIP:
-                self._began = now
-            if street.dual:
-                self._witnesses = [
-                    each for each in street.flows if each.line is WIRED and each.answered and not each.killed
-                ]
-            calm = not _poor(before) and now >= self._poor_until + 60
-            bound = LEAVES if condition.carrier and condition.address else LEAVES_UNPLUGGED
-            if calm:
-                self._expect(bound, self._left)
-            self._expect(LAG, self._left)
+            self._died(calm=not _poor(before) and now >= self._poor_until + 60)
         elif not dead and was_dead is not None:
-            self._dead_since, self._any_until = None, now
-            if now - self._began >= BLIP:
-                self._dead_until = now
-            if now - self._began >= world.config.failover.confirm - 1.0:
-                self._silence = (self._began, now)
-            else:
-                for each in self._witnesses:
-                    assert each.killed is None, f"an outage of {now - self._began:.1f} s cut a connection"
+            self._revived()
+
+    def _died(self, *, calm: bool) -> None:
+        world, street, now = self.world, self.world.street, self.world.now
+        self._dead_since = now
+        if now > self._any_until + BLIP:
+            self._began = now
+            living = [each for each in street.flows if each.answered and each.killed is None]
+            self._witnesses = [each for each in living if each.line is WIRED and street.dual]
+        if calm:
+            plugged = world.street.condition.carrier and world.street.condition.address
+            self._expect(LEAVES if plugged else LEAVES_UNPLUGGED, self._left)
+        self._expect(LAG, self._left)
+
+    def _revived(self) -> None:
+        world, now = self.world, self.world.now
+        self._dead_since, self._any_until = None, now
+        lasted = now - self._began
+        if lasted >= LEAVES + STUTTERS:
+            self._dead_until = now
+        if lasted >= world.config.failover.confirm - 1.0:
+            self._silence = (self._began, now)
+            return
+        for each in self._witnesses:
+            assert each.killed is None, f"an outage of {lasted:.1f} s cut a connection: {self.story()}"
 
     def _expect(self, seconds: float, look: Callable[[], object]) -> None:
         """Look after a while, unless the line changes, or the daemon begins anew, before."""
@@ -189,14 +195,21 @@ class Laws:
             return
         if good - self._poor_until < RETURNS_FROM_POOR:
             return
+        if failover.stage is Stage.SUSPECT and self.world.now < good + FIRST_BACK + CALM:
+            # Nobody had time to find out about the mobile line: a mere suspicion ends as ever.
+            self._expect(CALM, self._first_back)
+            return
         assert self._active is WIRED, f"the wired line works again, and no other: {self.story()}"
 
     def _mobile_back(self) -> None:
         failover, dead = self.world.appliance.failover, self._dead_since
         if dead is None or not self._usable or failover.forced is not None:
             return
-        if self.world.now >= dead + LAG:
-            assert self._active is CELLULAR, f"the mobile line can be used, and no other: {self.story()}"
+        known = max(dead, self.world.appliance.started_at) + LAG
+        if self.world.now < known:
+            self._expect(known - self.world.now, self._mobile_back)
+            return
+        assert self._active is CELLULAR, f"the mobile line can be used, and no other: {self.story()}"
 
     # --- after every event -------------------------------------------------------------------
 
@@ -275,7 +288,8 @@ class Laws:
                 assert self._trouble, f"the wired line is well: {self.story()}"
         if before is not CELLULAR or after is not WIRED:
             return
-        dead = not world.appliance.mobile.link.usable or not world.street.mobile_passes
+        mobile = world.appliance.mobile
+        dead = not mobile.link.usable or mobile.proven is None or not world.street.mobile_passes
         self._returned_by_itself = free and not dead
         if self._stage is not Stage.AWAY or not self._returned_by_itself:
             return
@@ -304,7 +318,7 @@ class Laws:
         world, now = self.world, self.world.now
         if world.appliance.failover.forced is not None or now <= self._forced_at + 0.001:
             return
-        well = self._good_since is not None and now > max(self._dead_until, world.street.changed) + LAG
+        well = self._good_since is not None and now > max(self._any_until, world.street.changed) + LAG
         assert not well or now < self._poor_until + RETURNS_FROM_POOR, f"left in vain: {self.story()}"
         if not self._returned_by_itself:
             return  # the mobile line had died, or the owner had chosen
