@@ -250,9 +250,13 @@ class StrictRoute53:
         if set(fields) - MUTABLE or ("IPAddress" in fields and "IPAddress" not in old):
             raise self.refuse("InvalidInput", "cannot be changed")
         new = {key: value for key, value in {**old, **fields}.items() if key not in reset}
-        self.checks[HealthCheckId] = self._with_alarm(
-            {**check, "HealthCheckConfig": self._config(new), "HealthCheckVersion": HealthCheckVersion + 1}
-        )
+        changed = {
+            **check,
+            "HealthCheckConfig": self._config(new),
+            "HealthCheckVersion": HealthCheckVersion + 1,
+        }
+        # An alarm is read when it is named, and not again.
+        self.checks[HealthCheckId] = self._with_alarm(changed) if "AlarmIdentifier" in fields else changed
         return {"HealthCheck": self.checks[HealthCheckId]}
 
     def delete_health_check(self, *, HealthCheckId: str) -> Document:  # noqa: N803
