@@ -147,10 +147,16 @@ class Lab:
         return self.vm.run(f"cd {HOME} && {line}").stdout
 
     def asks(self, place: str, server: str, *, timeout: float = 5.0) -> dict[str, Any] | None:
-        """What a server saw of an HTTP request from ``place`` (or ``pi``); None when nothing came back."""
+        """What a server saw of an HTTP request from ``place``; None when nothing came back.
+
+        ``pi`` is the Pi by whichever line it chooses, ``mobile`` the Pi bound to its mobile line.
+        """
         host = f"[{server}]" if ":" in server else server
         command = ["curl", "--silent", "--max-time", f"{timeout}", f"http://{host}/"]
-        run = self.vm.run if place == "pi" else lambda *a, **k: self.on(place, *a, **k)
+        if place == "mobile":
+            command += ["--interface", "fbcell0"]
+        ours = place in ("pi", "mobile")
+        run = self.vm.run if ours else lambda *a, **k: self.on(place, *a, **k)
         result = run(command, timeout=timeout + 10, check=False)
         seen: dict[str, Any] | None = json.loads(result.stdout) if result.rc == 0 else None
         return seen

@@ -126,7 +126,7 @@ def test_a_power_cycle_in_the_service_brings_the_line_back(lab: Lab) -> None:
     assert promises(lab) == 0
     journal = lab.vm.run(["journalctl", "-u", UNIT, "--no-pager"]).stdout
     assert "switched off by the kernel" in journal
-    seen = lab.asks("pi", SERVERS[0])
+    seen = lab.asks("mobile", SERVERS[0])
     assert seen is not None
     assert seen["peer"] == MOBILE
 
@@ -233,7 +233,7 @@ def test_a_daemon_that_is_killed_in_a_power_cycle_never_leaves_the_port_off(lab:
         if turn % 5:
             continue  # that the line comes back is the same each time, and slow
         product.connected(deadline=180)
-        seen = lab.asks("pi", SERVERS[0])
+        seen = lab.asks("mobile", SERVERS[0])
         assert seen is not None, told
         assert seen["peer"] == MOBILE, told
     print(f"seed {seed}: of the daemons killed, {dark} left the port off and {owed} a promise")

@@ -51,7 +51,7 @@ def test_a_stop_leaves_the_line_and_release_takes_it_away(lab: Lab) -> None:
     product = Product(lab)
     product.up()
     product.vm.run(["systemctl", "stop", "failberry"], timeout=60)
-    seen = lab.asks("pi", SERVERS[0])
+    seen = lab.asks("mobile", SERVERS[0])
     assert seen is not None
     assert seen["peer"] == MOBILE
     # Stale, so that checks fail over although the line is there: nobody watches it any more.
@@ -91,7 +91,7 @@ def test_the_session_comes_back(lab: Lab, death: str) -> None:
         what="a second session",
     )
     assert product.pppd() != old
-    seen = lab.asks("pi", SERVERS[0])
+    seen = lab.asks("mobile", SERVERS[0])
     assert seen is not None
     assert seen["peer"] == MOBILE
     assert product.traces() == before
@@ -162,7 +162,7 @@ def test_a_bad_configuration_is_refused_whole_and_the_running_daemon_is_untouche
         ["systemctl", "show", "--value", "-p", "ExecMainStatus", "failberry"]
     ).stdout.strip()
     assert exit_status == "78"
-    seen = lab.asks("pi", SERVERS[0])
+    seen = lab.asks("mobile", SERVERS[0])
     assert seen is not None
     assert seen["peer"] == MOBILE, "the line that worked still works"
     product.configure()
@@ -200,4 +200,4 @@ def test_varlinkctl_can_ask(lab: Lab) -> None:
             "{}",
         ]
     ).stdout
-    assert json.loads(said)["status"]["active"] == "cellular"
+    assert json.loads(said)["status"]["active"] == "wired"
