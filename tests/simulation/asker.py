@@ -20,7 +20,7 @@ from failberry.core import events as ev
 from failberry.core.detector import Finding
 from failberry.core.facts import Address
 from failberry.core.probing import LATE, VOLLEY_GAP, Kind, ProbePlan
-from failberry.core.snapshot import LineState, UplinkName
+from failberry.core.snapshot import UplinkName
 from tests.simulation.condition import Names
 
 if TYPE_CHECKING:
@@ -162,8 +162,6 @@ class Asker:
                 return False
             if answered and (detector.lossy or detector.slow):
                 return False
-        if wired.verdict.state is LineState.UP and self.world.appliance.failover._sweeps:
-            return False
         for server in plan.servers:
             told = wired._servers.get(server)
             if told is None or self._resolves(server) != (told.missed == 0) or 0 < told.missed < 4:

@@ -36,6 +36,8 @@ RETURNS_FROM_POOR = 150.0
 """… and after troubles that are told by windows of a minute, or by pages that are fetched every two."""
 LAG = 15.0
 """Seconds within which the core comes to its verdict on a line that has died."""
+MOBILE_LAG = 45.0
+"""… and on a mobile line that is in use, at the pace of :mod:`tests.simulation.decades`."""
 SWEPT = 25.0
 """Seconds after a confirmed death within which its connections are dropped, the last sweep included."""
 BLIP = 1.5
@@ -191,7 +193,7 @@ class Laws:
     def _first_back(self) -> None:
         """With both dead before, the one that works is in use."""
         failover, good, mobile = self.world.appliance.failover, self._good_since, self._mobile_dead_since
-        if good is None or mobile is None or mobile > good - LAG or failover.forced is not None:
+        if good is None or mobile is None or mobile > good - MOBILE_LAG or failover.forced is not None:
             return
         if good - self._poor_until < RETURNS_FROM_POOR:
             return
