@@ -27,23 +27,28 @@ OURS = "failberry"
 OUTAGE, EVERY = 3.0, 30.0
 
 
-def outages(home: City, seconds: float) -> None:
-    """Gone for three seconds, twice a minute."""
+def outages(home: City, seconds: float) -> float:
+    """Gone for three seconds, twice a minute; how long the longest really was."""
     end = time.monotonic() + seconds
+    longest = 0.0
     while time.monotonic() < end:
+        began = time.monotonic()
         home.black_hole()
         time.sleep(OUTAGE)
         home.heal()
+        longest = max(longest, time.monotonic() - began)
         time.sleep(EVERY - OUTAGE)
+    return longest
 
 
-def loss(percent: int) -> Callable[[City, float], None]:
+def loss(percent: int) -> Callable[[City, float], float]:
     """So many packets lost, at random."""
 
-    def happen(home: City, seconds: float) -> None:
+    def happen(home: City, seconds: float) -> float:
         home.lossy(percent)
         time.sleep(seconds)
         home.heal()
+        return 0.0
 
     return happen
 
@@ -55,7 +60,7 @@ HARDSHIPS = {
 }
 
 
-def work(name: str, seconds: float) -> dict[str, int]:
+def work(name: str, seconds: float) -> dict[str, float]:
     """One hardship; how often each left, and how often Failberry cut."""
     with contextlib.ExitStack() as stack:
         home = stack.enter_context(city())
@@ -66,11 +71,11 @@ def work(name: str, seconds: float) -> dict[str, int]:
         home.steady()
         time.sleep(5)
         before = {peer: box.moves(peer) for peer in PEERS}
-        HARDSHIPS[name][1](home, seconds)
+        longest = HARDSHIPS[name][1](home, seconds)
         left = {peer: box.moves(peer) - before[peer] for peer in PEERS}
         said = home.log(10**6)
         ours = said.count("failover: wired -> cellular")
-        return {OURS: ours, "cut": said.count("-> down:"), **left}
+        return {OURS: ours, "cut": said.count("-> down:"), "longest": longest, **left}
 
 
 def main() -> int:
@@ -85,12 +90,12 @@ def main() -> int:
         print("bench.failover.calm: network namespaces need root", file=sys.stderr)
         return 1
 
-    def one(name: str) -> dict[str, int]:
+    def one(name: str) -> dict[str, float]:
         words = ["-m", "bench.failover.calm", "--work", name, "--seconds", str(options.seconds)]
         done = subprocess.run(
             [sys.executable, *words], stdout=subprocess.PIPE, check=True, text=True, cwd=ROOT
         )
-        told: dict[str, int] = json.loads(done.stdout)
+        told: dict[str, float] = json.loads(done.stdout)
         return told
 
     with ThreadPoolExecutor(len(HARDSHIPS)) as pool:
@@ -101,6 +106,7 @@ def main() -> int:
         told = found[name]
         ours = f"{told[OURS]} ({told['cut']})"
         print(f"{words:30}{ours:<14}" + "".join(f"{told[peer]:<14}" for peer in PEERS))
+    print(f"\nthe longest of the outages was {found['outages']['longest']:.1f} s")
     return 0
 
 
