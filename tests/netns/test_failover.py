@@ -142,7 +142,7 @@ def test_questions_that_come_back_through_the_router_do_not_raise_the_dead():
         moved = time.monotonic()
         with Calls(home.client, SERVER) as calls:
             assert calls.first(moved, by(MOBILE), seconds=3), home.log()
-            while time.monotonic() < moved + 5:
+            while time.monotonic() < moved + 3:
                 told = home.status()
                 assert (told["active"], told["wired"]["state"]) == ("cellular", "down"), home.log()
         home.heal()
