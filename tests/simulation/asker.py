@@ -86,7 +86,7 @@ class Asker:
         stretch = now - self._slept
         for family in (4, 6):
             targets = [each for each in plan.targets if each.version == family]
-            if targets and self._fate(targets[0]) is not None and stretch > 10.0:
+            if targets and self.fate(targets[0]) is not None and stretch > 10.0:
                 # The detector may be told of many answers in one, so that its windows are as full as ever.
                 detector = self.world.appliance.wired.families[family].detector
                 last, rtt = now - 5.0, self.street.condition.rtt
@@ -155,7 +155,7 @@ class Asker:
             detector = family.detector
             if not any(each.version == number for each in plan.targets):
                 continue
-            answered = self._fate(next(each for each in plan.targets if each.version == number)) is not None
+            answered = self.fate(next(each for each in plan.targets if each.version == number)) is not None
             if answered and (detector.finding is not Finding.UP or detector.silent_since is not None):
                 return False
             if not answered and detector.finding is not Finding.DOWN:
@@ -193,7 +193,7 @@ class Asker:
 
     # --- questions and their fate ----------------------------------------------------------------
 
-    def _fate(self, peer: Address) -> float | None:
+    def fate(self, peer: Address) -> float | None:
         """Seconds to the answer of a ping, chance aside; ``None``: there is none."""
         condition = self.street.condition
         if not self.street.reaches_router:
@@ -211,7 +211,7 @@ class Asker:
                 self._ping(each, self.world.now, self.plan)
 
     def _ping(self, peer: Address, sent: float, plan: ProbePlan) -> None:
-        rtt = self._fate(peer)
+        rtt = self.fate(peer)
         if rtt is not None:
             if self.street.condition.loss and self.rng.random() < self.street.condition.loss:
                 rtt = None

@@ -11,8 +11,8 @@ from ipaddress import ip_address
 from types import ModuleType
 
 from failberry.config import Cellular, Config, Keep, Lan, Mode
-from failberry.core import events as ev
 from failberry.core import appliance, lines, reconcile, search, watch
+from failberry.core import events as ev
 from failberry.core.snapshot import UplinkName
 from failberry.policy import CapAction, Failback, Usage
 from tests.modemsim.model import Sim
@@ -40,6 +40,7 @@ PACE_IN_USE = 20.0
 """Seconds between two looks at the mobile line while the house depends on it; really there are two."""
 RARELY: tuple[tuple[ModuleType, str, object], ...] = (
     (reconcile, "CHECK_EVERY", DAY),
+    (watch, "PACE", 1800.0),
     (watch, "LONGEST_PACE", DAY / 4),
     (watch, "PACE_IN_USE", PACE_IN_USE),
     (lines, "RETRACE", DAY),

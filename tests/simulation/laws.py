@@ -38,6 +38,8 @@ LAG = 15.0
 """Seconds within which the core comes to its verdict on a line that has died."""
 MOBILE_LAG = 45.0
 """… and on a mobile line that is in use, at the pace of :mod:`tests.simulation.decades`."""
+PROOF_AGE = 21.0
+"""A look at the counters tells what has passed since the look before, which may be so old, at that pace."""
 SWEPT = 25.0
 """Seconds after a confirmed death within which its connections are dropped, the last sweep included."""
 BLIP = 1.5
@@ -361,8 +363,8 @@ class Laws:
             began, ended = self._began, now
         assert now <= ended + SWEPT, f"no silence was long enough, or it is long over: {self.story()}"
         heard = world.street.heard
-        assert heard is not None, "the mobile line was never proven"
-        assert heard >= began - 0.5, "the mobile line was proven before the silence only"
+        assert heard is not None, f"the mobile line was never proven: {self.story()}"
+        assert heard >= began - PROOF_AGE, f"silent since {began:.1f}, proven at {heard:.1f}: {self.story()}"
 
     def _capped(self) -> None:
         """The cap takes effect with the look that finds it reached, and is told once for each percentage."""
