@@ -15,6 +15,7 @@ from failberry.core import actions as do
 from failberry.core.failover import CALM, Stage
 from failberry.core.filter import FilterIntent
 from failberry.core.intent import PRIORITY_ACTIVE, RouteIntent
+from failberry.core.lines import CANARY_LIFE
 from failberry.core.snapshot import LineState, UplinkName
 from failberry.core.usage import RELAPSE, Restriction
 from failberry.policy import CapAction, Failback
@@ -199,9 +200,14 @@ class Laws:
             return
         if good - self._poor_until < RETURNS_FROM_POOR:
             return
-        if failover.stage is Stage.SUSPECT and self.world.now < good + FIRST_BACK + CALM:
-            # Nobody had time to find out about the mobile line: a mere suspicion ends as ever.
-            self._expect(CALM, self._first_back)
+        street = self.world.street
+        moves = street.house_rate > 0.0 and not street.blocked
+        if self.world.appliance.mobile.proven is not None and not moves:
+            return  # nobody sends anything that would show it to be dead
+        # A mere suspicion ends as ever, and a canary that was answered is believed for a moment.
+        grace = (CALM if failover.stage is Stage.SUSPECT else 0.0) + (0.0 if street.dual else CANARY_LIFE)
+        if self.world.now < good + FIRST_BACK + grace:
+            self._expect(grace, self._first_back)
             return
         assert self._active is WIRED, f"the wired line works again, and no other: {self.story()}"
 

@@ -296,7 +296,8 @@ class Street:
         doomed = [
             each
             for each in self.flows
-            if each.killed is None
+            if self.dual  # beside a router the house's connections do not pass here
+            and each.killed is None
             and each.line is action.line
             and not (each.answered and action.flows is do.Flows.UNANSWERED)
         ]
@@ -325,8 +326,9 @@ class Street:
         if action.target.version == 6 and self.condition.broken6:
             broken = 1
         hops = way if broken is None else way[:broken] + (None,) * (action.hops - len(way[:broken]))
-        answer = ev.PathTraced(deed=action.deed, hops=hops, reached=broken is None)
-        self.world.answer(0.1 if broken is None else action.timeout, answer)
+        reached = broken is None and action.target not in self.condition.unreached
+        answer = ev.PathTraced(deed=action.deed, hops=hops, reached=reached)
+        self.world.answer(0.1 if reached else action.timeout, answer)
 
     # --- the mobile line's bytes ---------------------------------------------------------------
 
