@@ -356,18 +356,20 @@ class Street:
         if self.mobile_passes and (world.traffic or (self.house_rate and self.carried_by_mobile)):
             self.heard = world.now
         received, sent = map(int, self._moved)
-        self.counted += received + sent - self._told
-        self._told = received + sent
-        world.answer(
-            0.001,
-            ev.CountersRead(
-                deed=action.deed,
-                received=received,
-                sent=sent,
-                interface=action.interface,
-                index=7 + self._metered,
-            ),
+        event = ev.CountersRead(
+            deed=action.deed,
+            received=received,
+            sent=sent,
+            interface=action.interface,
+            index=7 + self._metered,
         )
+        more, self._told = received + sent - self._told, received + sent
+
+        def tell() -> None:
+            self.counted += more
+            world.post(event)
+
+        world.later(0.001, tell, daemon=True)
 
     def _ask(self, action: do.ProbeLine) -> None:
         self._accrue()
