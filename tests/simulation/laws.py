@@ -10,7 +10,6 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from failberry.config import Mode
 from failberry.core import actions as do
 from failberry.core.failover import CALM, Stage
 from failberry.core.filter import FilterIntent
@@ -339,7 +338,7 @@ class Laws:
         assert recent <= most, f"{recent} times within an hour: {self.story()}"
 
     def _agree(self, intent: RouteIntent) -> None:
-        """Routes say what was chosen."""
+        """Routes, and the name servers of the house, say what was chosen."""
         appliance = self.world.appliance
         for family, active in ((4, appliance.failover.active), (6, appliance.failover.active6)):
             rules = [
@@ -350,6 +349,13 @@ class Laws:
                 assert active is CELLULAR, f"routes by the mobile line, and {active} is active"
             elif active is CELLULAR and family == 4:
                 assert not appliance.mobile.link.usable, "routes by the wired line, and the mobile is active"
+
+        session, resolvers = appliance.modem.known.session, self.world.street.resolvers
+        if appliance.failover.active is CELLULAR and session is not None and session.dns:
+            assert resolvers == session.dns, f"the mobile line is active, and names are asked of {resolvers}"
+        elif appliance.failover.active is WIRED and resolvers:
+            mobile = session.dns if session is not None else ()
+            assert not set(resolvers) & set(mobile), "names are asked of the mobile carrier in vain"
 
     def _allowed(self, drop: do.DropFlows, count: int) -> None:
         """Nothing is cut in vain."""
@@ -407,10 +413,6 @@ class Laws:
         world = self.world
         told = "\n".join(f"  {each.subject}: {each.what}: {each.why}" for each in world.reports[-25:])
         return f"at {world.now:.2f}, {world.street.condition}, {world.appliance.failover.reason}:\n{told}"
-
-    @property
-    def standby(self) -> bool:
-        return self.world.config.mode is Mode.STANDBY_GATEWAY
 
 
 def _poor(condition: Condition) -> bool:

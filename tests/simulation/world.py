@@ -148,19 +148,17 @@ class World:
         end = self.now + seconds
         steps_now, before = 0, self.now
         while until is None or not until():
-            due = [end]
-            if self._heap:
-                due.append(self._heap[0][0])
-            deadlines = (self._deadline(), self.modem.next_deadline(self.now))
-            due += [each for each in deadlines if each is not None]
-            self.now = max(self.now, min(due))
+            event = self._heap[0][0] if self._heap else end
+            deadline, timer = self._deadline(), self.modem.next_deadline(self.now)
+            due = min(each for each in (end, event, deadline, timer) if each is not None)
+            self.now = max(self.now, due)
             steps_now, before = (steps_now + 1, before) if self.now == before else (0, self.now)
             assert steps_now < 5000, f"no time passes at {self.now}: {self.told()[-2000:]}"
-            if self._heap and self._heap[0][0] <= self.now:
+            if self._heap and event <= self.now:
                 heapq.heappop(self._heap)[2]()
-            elif (timer := self.modem.next_deadline(self.now)) is not None and timer <= self.now:
+            elif timer is not None and timer <= self.now:
                 self.tell_modem(self.modem.tick(self.now))
-            elif (deadline := self._deadline()) is not None and deadline <= self.now:
+            elif deadline is not None and deadline <= self.now:
                 self.post(ev.Tick())
             elif self.now >= end:
                 return until is None
