@@ -136,11 +136,18 @@ class Laws:
         lasted = now - self._began
         if lasted >= LEAVES + STUTTERS:
             self._dead_until = now
-        if lasted >= world.config.failover.confirm - 1.0:
+        if lasted >= self._enough:
             self._silence = (self._began, now)
             return
         for each in self._witnesses:
             assert each.killed is None, f"an outage of {lasted:.1f} s cut a connection: {self.story()}"
+
+    @property
+    def _enough(self) -> float:
+        """Seconds of death after which connections may be cut."""
+        # Where nobody answers pings anyway, it is told by looks at the connections, two seconds apart.
+        deaf = bool(self._before.unreached) or bool(self.world.street.condition.unreached)
+        return self.world.config.failover.confirm - (2.0 if deaf else 1.0)
 
     def _expect(self, seconds: float, look: Callable[[], object]) -> None:
         """Look after a while, unless the line changes, or the daemon begins anew, before."""
@@ -360,7 +367,6 @@ class Laws:
     def _allowed(self, drop: do.DropFlows, count: int) -> None:
         """Nothing is cut in vain."""
         world, now = self.world, self.world.now
-        confirm = world.config.failover.confirm
         if drop.line is CELLULAR:
             assert self._active is WIRED
             assert self._dead_since is None or now < self._dead_since + LAG, f"nowhere to go: {self.story()}"
@@ -371,7 +377,7 @@ class Laws:
         if world.street.condition.unreached and not count:
             return  # nobody answers pings, and there is no connection that would show that it carries
         began, ended = self._silence
-        if self._dead_since is not None and now - self._began >= confirm - 1.0:
+        if self._dead_since is not None and now - self._began >= self._enough:
             began, ended = self._began, now
         assert now <= ended + SWEPT, f"no silence was long enough, or it is long over: {self.story()}"
         heard = world.street.heard

@@ -1,12 +1,7 @@
-"""Two lines, a house, and everything that may happen to them: told one by one, and for months from seeds.
-
-``FAILBERRY_MONTHS`` says how many months (first-last, or a count); without it a few, for each takes most of a
-second.  A seed that fails is printed and replays exactly.
-"""
+"""Two lines, a house, and everything that may happen to them, told one by one."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address
 
@@ -20,7 +15,7 @@ from failberry.core.modem_state import ModemState
 from failberry.core.snapshot import LineState, UplinkName
 from failberry.policy import CapAction, Failback, Usage
 from tests.simulation.condition import Names
-from tests.simulation.decades import calm, live
+from tests.simulation.decades import calm
 from tests.simulation.laws import Laws
 from tests.simulation.street import SERVERS
 from tests.simulation.world import BASE, World
@@ -30,7 +25,6 @@ BESIDE = replace(BASE, modem=replace(BASE.modem, poll_interval=3600.0))
 """A Pi beside a router."""
 DUAL = replace(BESIDE, mode=Mode.DUAL_WAN_ROUTER, lan=Lan(interface="lan0"))
 BOTH = pytest.mark.parametrize("config", [DUAL, BESIDE], ids=["dual-wan-router", "standby-gateway"])
-FEW, BATCH = 60, 10
 
 
 def house(config: Config = DUAL, **settings: object) -> World:
@@ -445,32 +439,3 @@ def test_a_cap_is_lifted_while_there_is_no_other_way_out() -> None:
     world.run(300.0)
     assert active(world) is WIRED
     assert world.session is None
-
-
-# --- months ----------------------------------------------------------------------------------------
-
-
-def seeds() -> range:
-    first, dash, last = os.environ.get("FAILBERRY_MONTHS", str(FEW)).partition("-")
-    return range(int(first), int(last)) if dash else range(int(first))
-
-
-@pytest.mark.parametrize("first", range(seeds().start, seeds().stop, BATCH))
-@pytest.mark.timeout(900)
-def test_months_of_two_lines(first: int) -> None:
-    changes = 0
-    for seed in range(first, min(first + BATCH, seeds().stop)):
-        try:
-            changes += live(seed).changes
-        except Exception as problem:
-            raise AssertionError(f"seed {seed}: {problem}") from problem
-    assert changes > 10, "nothing happened"
-
-
-def test_the_same_month_replays_exactly() -> None:
-    def story(seed: int) -> tuple[str, int]:
-        world = live(seed, seconds=3 * 86_400.0).world
-        return world.told(), world.appliance.numbers.next()
-
-    assert story(3) == story(3)
-    assert story(3) != story(4)
