@@ -131,7 +131,7 @@ class Laws:
         self._expect(LAG, self._left)
 
     def _revived(self) -> None:
-        world, now = self.world, self.world.now
+        now = self.world.now
         self._dead_since, self._any_until = None, now
         lasted = now - self._began
         if lasted >= LEAVES + STUTTERS:
