@@ -136,8 +136,8 @@ class Street:
         )
 
     def calls(self, *options: str) -> None:
-        """Have somebody in the house begin a new connection ten times a second."""
-        words = f"python3 /run/caller.py {SERVERS[1]} 7 --every 0.1 {' '.join(options)}"
+        """Have somebody in the house begin a new connection five times a second."""
+        words = f"python3 /run/caller.py {SERVERS[1]} 7 --every 0.2 {' '.join(options)}"
         # The caller ends with its standard input.
         self.vm.spawn("calls", f"sleep infinity | ip netns exec lan1 {words} > {CALLS}")
         self.vm.wait_until(f"grep -q {WIRED} {CALLS}", deadline=30)
