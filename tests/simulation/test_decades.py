@@ -12,7 +12,7 @@ import pytest
 
 from tests.simulation.decades import live
 
-FEW, BATCH = 60, 10
+FEW, BATCH = 20, 5
 
 
 def seeds() -> range:
