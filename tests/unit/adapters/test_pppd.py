@@ -68,6 +68,17 @@ class Bench:
             message = "\n".join(f"{key}={value}" for key, value in told.items())
             sender.sendto(message.encode(), str(self.path / "session" / "hook"))
 
+    async def listens(self) -> None:
+        """Wait until the stand-in has set its trap: a shell that is still starting dies of any signal."""
+        async with asyncio.timeout(10):
+            while not self.traps():
+                await asyncio.sleep(0.01)
+
+    def traps(self) -> bool:
+        status = Path(f"/proc/{self.pid()}/status").read_text(encoding="ascii")
+        (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+        return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
     def pid(self) -> str:
         owner = portlock.holder(str(self.tty))
         assert owner is not None
@@ -111,6 +122,7 @@ def test_an_address_makes_a_session_and_term_ends_it(bench: Bench) -> None:
         assert up.session.remote is None
         assert up.session.dns == (IPv4Address("192.0.2.53"),)
         assert up.session.bogus_dns
+        await bench.listens()
         await worker.stop(2)
         ended = await bench.event()
         assert ended == SessionEnded(exit_code=5, port_gone=False, evidence="")
