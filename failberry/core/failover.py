@@ -207,7 +207,7 @@ class Failover:
             self._good_since = now
         if wired.silent_since is not None:
             self._silent_since = wired.silent_since
-        if wired.state is LineState.UP:
+        if wired.silent_since is None:
             # What was to be cut, and waited for a proof of the mobile line, passes again.
             self._cut = False
             self._sweeps = [each for each in self._sweeps if each.line is not UplinkName.WIRED]

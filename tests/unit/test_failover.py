@@ -160,11 +160,12 @@ def test_where_nobody_counts_the_silence_alone_decides() -> None:
     assert (WIRED, Flows.ALL) in house.dropped()
 
 
-def test_nothing_is_cut_any_more_once_the_wired_line_passes_again() -> None:
+@pytest.mark.parametrize("passing", [UP, NAMELESS], ids=["all is well", "nobody resolves names"])
+def test_nothing_is_cut_any_more_once_the_wired_line_passes_again(passing: Verdict) -> None:
     house = House()
     house.become(down(house.now))
     house.look(20.0)
-    house.become(UP)
+    house.become(passing)
     house.dropped()
     house.prove()
     house.look(30.0)
