@@ -263,10 +263,10 @@ class Failover:
     def _may_return(self, now: float) -> bool:
         if self._good_since is None:
             return False
-        steady = now - self._good_since
+        # Compared as deadline() computes it, or rounding would let the one instant pass.
         if self.stage is Stage.SUSPECT:
-            return steady >= CALM
-        if steady < self.hold or self.config.failover.failback is Failback.NEVER:
+            return now >= self._good_since + CALM
+        if now < self._good_since + self.hold or self.config.failover.failback is Failback.NEVER:
             return False
         if self.config.failover.failback is Failback.WHEN_IDLE:
             return self._idle_since is not None and now >= self._idle_since + IDLE_FOR

@@ -227,6 +227,21 @@ def test_the_way_back_opens_when_the_line_has_been_good_for_its_time() -> None:
     assert house.active is WIRED
 
 
+@pytest.mark.parametrize("instant", [1009.9003125, 65491.2439868])
+def test_at_the_very_instant_of_its_deadline_it_goes_back(instant: float) -> None:
+    """Floating point: a + 60 - a may be less than 60."""
+    house = House(now=instant - 30.0, mobile=Mobile(link=READY, proven=instant))
+    house.become(down(house.now))
+    house.now = instant
+    house.become(UP)
+    due = house.failover.deadline(house.now)
+    while due is not None:
+        house.now = due
+        house.become(UP)
+        due = house.failover.deadline(house.now) if house.active is CELLULAR else None
+    assert house.active is WIRED
+
+
 def test_what_stays_on_the_metered_line_is_cut_after_a_while() -> None:
     house = House()
     house.become(down(house.now))
