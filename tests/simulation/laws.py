@@ -70,7 +70,9 @@ class Laws:
         self._silence = (float("-inf"), float("-inf"))
         """The last stretch that was long enough to be confirmed."""
         self._poor_until = float("-inf")
-        self._before = world.street.condition
+        self._previous = self._before = world.street.condition
+        self._soiled = False
+        """Whether the line was poor since it was last good for long: windows of a minute tell of it still."""
         self._routes: RouteIntent | None = None
         self._filter: FilterIntent | None = None
         self._active: UplinkName | None = None
@@ -96,7 +98,11 @@ class Laws:
     def _changed(self) -> None:
         """The wired line is otherwise now, or the router's mind."""
         street, now = self.world.street, self.world.now
-        condition, before, self._before = street.condition, self._before, street.condition
+        condition, before = street.condition, self._before
+        self._previous, self._before = before, condition
+        if self._good_since is not None and now > self._good_since + RETURNS_FROM_POOR:
+            self._soiled = False
+        self._soiled = self._soiled or _poor(before) or _poor(condition)
         self.causes += 1
         if 0.05 < before.loss < 1.0:
             # Chance may make it suspicious again and again.
@@ -146,8 +152,11 @@ class Laws:
     def _enough(self) -> float:
         """Seconds of death after which connections may be cut."""
         # Where nobody answers pings anyway, it is told by looks at the connections, two seconds apart.
-        deaf = bool(self._before.unreached) or bool(self.world.street.condition.unreached)
-        return self.world.config.failover.confirm - (2.0 if deaf else 1.0)
+        conditions = (self._previous, self._before)
+        deaf = any(each.unreached for each in conditions)
+        # A ping that is lost is missed only when its answer would have come, and so is the first one after.
+        late = max(each.rtt for each in conditions)
+        return self.world.config.failover.confirm - (2.0 if deaf else 1.0) - late
 
     def _expect(self, seconds: float, look: Callable[[], object]) -> None:
         """Look after a while, unless the line changes, or the daemon begins anew, before."""
@@ -190,9 +199,8 @@ class Laws:
             return
         # An order of the owner, or a start, begins the gate anew.
         since = max(since, self._forced_at)
-        poor = since - self._poor_until < RETURNS_FROM_POOR
         gate = (failover.hold if failover.stage is Stage.AWAY else CALM) + (
-            RETURNS_FROM_POOR if poor else RETURNS
+            RETURNS_FROM_POOR if self._soiled else RETURNS
         )
         if now < since + gate:
             self._expect(since + gate - now + 0.001, self._in_use_again)
@@ -204,10 +212,10 @@ class Laws:
         failover, good, mobile = self.world.appliance.failover, self._good_since, self._mobile_dead_since
         if good is None or mobile is None or mobile > good - MOBILE_LAG or failover.forced is not None:
             return
-        if good - self._poor_until < RETURNS_FROM_POOR:
+        if self._soiled:
             return
         street = self.world.street
-        moves = street.house_rate > 0.0 and not street.blocked
+        moves = street.dual and street.house_rate > 0.0 and not street.blocked
         if self.world.appliance.mobile.proven is not None and not moves:
             return  # nobody sends anything that would show it to be dead
         # A mere suspicion ends as ever, and a canary that was answered is believed for a moment.
@@ -258,7 +266,7 @@ class Laws:
         if verdict is LineState.DOWN:
             self._wired_dead_at = now
         assert not (street.router.uses_us and verdict is LineState.UP), f"a hairpin: {self.story()}"
-        if world.config.usage.cap:
+        if world.config.usage.cap and appliance.observed:  # what the disk remembers is told by then
             self._capped()
 
     def _begin_anew(self) -> None:
@@ -267,7 +275,7 @@ class Laws:
         self._life, self._active, self._stage = world.life, None, Stage.HOME
         self._usable, self._ready_since, self._forced = False, None, None
         self._forced_at = world.now
-        self._told, self._returned_by_itself = 0, False
+        self._returned_by_itself = False
         self._routes = world.ours
         self.causes += 4
         if self._good_since is not None:
@@ -374,7 +382,7 @@ class Laws:
         assert self._usable, f"nowhere to go: {self.story()}"
         if drop.flows is do.Flows.UNANSWERED:
             return
-        if world.street.condition.unreached and not count:
+        if self._soiled and not count:
             return  # nobody answers pings, and there is no connection that would show that it carries
         began, ended = self._silence
         if self._dead_since is not None and now - self._began >= self._enough:
