@@ -12,6 +12,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from failberry import checks
+from failberry.naming import Dns
 from failberry.policy import Failover, Probe, Standby, Usage, Vrrp
 from failberry.setting import setting
 
@@ -350,6 +351,7 @@ class Config:
     usage: Usage = Usage()
     standby: Standby = Standby()
     vrrp: Vrrp | None = None
+    dns: Dns | None = None
     ppp: Ppp = Ppp()
     firewall: Firewall = Firewall()
     port_forward: tuple[PortForward, ...] = ()

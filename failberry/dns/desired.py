@@ -8,27 +8,20 @@ from ipaddress import IPv4Address, IPv6Address
 
 from failberry.config import HEALTH_PORT
 from failberry.core.snapshot import UplinkName
+from failberry.namechecks import CHECKER_REGIONS as REGIONS
+from failberry.naming import By, Pair
 
-REGIONS = (
-    "ap-northeast-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "eu-west-1",
-    "sa-east-1",
-    "us-east-1",
-    "us-west-1",
-    "us-west-2",
-)
-"""Where Route 53 has health checkers (API reference, HealthCheckConfig)."""
-
-
-class Pair(StrEnum):
-    """How the house's name leads to the names of the lines."""
-
-    CNAME = "cname"
-    """Works into other zones, and carries both address families."""
-    ALIAS = "alias"
-    """Works at the top of the zone, and saves a lookup; within the zone only."""
+__all__ = [
+    "REGIONS",
+    "AlarmCheck",
+    "By",
+    "Desired",
+    "HttpCheck",
+    "Insufficient",
+    "Line",
+    "Pair",
+    "Source",
+]
 
 
 class Source(StrEnum):
@@ -40,15 +33,6 @@ class Source(StrEnum):
     """They never change, and the plan writes them."""
     ELSEWHERE = "elsewhere"
     """Somebody else: the router's dynamic DNS, the provider.  The plan writes nothing there."""
-
-
-class By(StrEnum):
-    """What a direct health check is pointed at; Route 53 fixes it when the check is made."""
-
-    NAME = "name"
-    """The line's name.  It follows the address by itself; IPv4 only."""
-    IP = "ip"
-    """The line's address of now."""
 
 
 class Insufficient(StrEnum):

@@ -128,8 +128,10 @@ def test_twenty_cycles_leak_nothing(lab: Lab) -> None:
         lab.vm.wait_until("! ip link show fbcell0", deadline=20)
         lab.vm.run(["failberryctl", "redial"])
         lab.vm.wait_until(
-            f'grep -q \'"local": "{MOBILE}"\' /run/failberry/session/session.json'
-            f" && ! grep -q '\"pid\": {old},' /run/failberry/session/session.json",
+            # One look at the file: it goes with the old session, and comes with the new one.
+            "session=$(cat /run/failberry/session/session.json)"
+            f' && echo "$session" | grep -q \'"local": "{MOBILE}"\''
+            f" && ! echo \"$session\" | grep -q '\"pid\": {old},'",
             deadline=DIAL_TIME,
         )
     product.connected()

@@ -23,6 +23,7 @@ from failberry.config import (
 )
 from failberry.configfile import config_from_text, main, reference, sample, show
 from failberry.declarations import Declaration, Shape, declarations
+from failberry.naming import Dns
 from failberry.policy import Vrrp
 
 ROOT = Path(__file__).parents[2]
@@ -76,6 +77,12 @@ def test_the_sample_loads_with_every_comment_sign_taken_away() -> None:
         wired=Wired(interface="eth0"),
         lan=Lan(interface="lan0"),
         vrrp=Vrrp(address="192.168.1.254/24"),
+        dns=Dns(
+            zone="example.com",
+            name="home.example.com",
+            wired_name="wired.example.com",
+            cellular_name="mobile.example.com",
+        ),
         port_forward=(PortForward(proto=Protocol.TCP, ports="443", to="192.168.1.20"),),
     )
     for setting in settings():
