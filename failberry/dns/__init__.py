@@ -6,7 +6,7 @@
 * :mod:`.plan` compares, and answers with an ordered list of changes (:mod:`.changes`), :mod:`.words`
   prints it like a diff, :mod:`.costs` says what it costs.
 * :mod:`.wire` speaks the API's documents.  All of these are pure.
-* :mod:`.route53` is the only importer of boto3, and only a short-lived child imports it.
+* :mod:`.route53` asks the API by :mod:`failberry.aws.session`; only a short-lived child imports it.
 
 The failover itself never needs an API call of ours: Route 53 asks the lines, and answers by what it hears.
 """
