@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from failberry.config import HEALTH_PORT, MOBILE_INTERFACE, Mode, PortForward, Protocol
+from failberry.config import HEALTH_PORT, MOBILE_INTERFACE, Health, Mode, PortForward, Protocol
 from failberry.configread import Fault
+from failberry.naming import Dns, Publisher
 from failberry.tomltext import KeyPath, dotted, literal
 
 _WIRED: KeyPath = ("wired", "interface")
@@ -26,6 +27,7 @@ def contradictions(well: Mapping[KeyPath, Any], given: AbstractSet[KeyPath]) -> 
     yield from _health_paths(well)
     yield from _port_forwards(well)
     yield from _beside_a_router(well)
+    yield from _names(well)
 
 
 def _interfaces(well: Mapping[KeyPath, Any], given: AbstractSet[KeyPath]) -> Iterator[Fault]:
@@ -134,6 +136,32 @@ def _port_forwards(well: Mapping[KeyPath, Any]) -> Iterator[Fault]:
                     hint="give each port to one host only",
                 )
                 break
+
+
+def _names(well: Mapping[KeyPath, Any]) -> Iterator[Fault]:
+    dns = well.get(("dns",))
+    if not isinstance(dns, Dns):
+        return
+    # Late: most houses have no name.
+    from failberry.dns.checks import wish_problems
+    from failberry.dns.wish import wish_of
+
+    for each in wish_problems(wish_of(dns, well.get(("health",), Health()))):
+        yield Fault(path=tuple(each.key.split(".")), problem=each.problem, hint=each.hint)
+    sources = {"wired_source": dns.wired_source, "cellular_source": dns.cellular_source}
+    by_function = [key for key, source in sources.items() if source is Publisher.LAMBDA]
+    if by_function and not dns.url:
+        yield Fault(
+            path=("dns", "url"),
+            problem=f"is missing, and dns.{by_function[0]} is lambda: our function writes the address",
+            hint="write the address that `failberryctl aws deploy` tells, or choose another source",
+        )
+    if dns.fast and Publisher.ROUTE53 not in sources.values():
+        yield Fault(
+            path=("dns", "fast"),
+            problem="needs an AWS key on the Pi, and none of the lines has the source route53",
+            hint='set dns.wired_source or dns.cellular_source to "route53", or remove fast',
+        )
 
 
 def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:

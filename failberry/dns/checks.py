@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from failberry.core.snapshot import UplinkName
-from failberry.dns.desired import REGIONS, AlarmCheck, By, Desired, HttpCheck, Line, Pair, Source
+from failberry.dns.desired import AlarmCheck, Desired, HttpCheck, Line, Source
 from failberry.dns.records import Alarm, Found, within
 from failberry.errors import Problem
+from failberry.namechecks import CHECKER_REGIONS
+from failberry.naming import By, Pair
 
 Address = IPv4Address | IPv6Address
 
@@ -52,11 +54,12 @@ def unreachable(address: Address) -> str | None:
 
 def problems(desired: Desired, found: Found) -> tuple[Problem, ...]:
     """Everything wrong with the wish by itself; and if nothing is, with the wish in this zone."""
-    alone = tuple(_wish(desired))
+    alone = tuple(wish_problems(desired))
     return alone or tuple(_meeting(desired, found))
 
 
-def _wish(desired: Desired) -> Iterator[Problem]:
+def wish_problems(desired: Desired) -> Iterator[Problem]:
+    """What is wrong with the wish, whatever the zone holds."""
     if not re.fullmatch(_OWNER, desired.owner):
         yield _say(
             "dns.owner",
@@ -152,11 +155,9 @@ def _check(line: UplinkName, wish: Line) -> Iterator[Problem]:
     match wish.check:
         case HttpCheck(interval=interval, threshold=threshold, port=port, path=path, regions=regions):
             if interval not in {10, 30}:
-                yield _say(
-                    f"dns.{line}_interval", f"{interval} seconds is none that Route 53 has", "choose 10 or 30"
-                )
+                yield _say("dns.interval", f"{interval} seconds is none that Route 53 has", "choose 10 or 30")
             if not 1 <= threshold <= 10:
-                yield _say(f"dns.{line}_threshold", f"{threshold} is out of its limits", "choose 1 to 10")
+                yield _say("dns.threshold", f"{threshold} is out of its limits", "choose 1 to 10")
             if not 1 <= port <= 65535:
                 yield _say(f"dns.{line}_port", f"{port} is no port", "choose 1 to 65535")
             if not re.fullmatch(_PATH, path):
@@ -165,10 +166,12 @@ def _check(line: UplinkName, wish: Line) -> Iterator[Problem]:
                     "is not a path",
                     "write at most 255 plain characters, the first a slash",
                 )
-            unknown = [each for each in regions if each not in REGIONS]
+            unknown = [each for each in regions if each not in CHECKER_REGIONS]
             if unknown:
                 yield _say(
-                    "dns.regions", f"{unknown[0]!r} has no health checkers", f"choose of {', '.join(REGIONS)}"
+                    "dns.regions",
+                    f"{unknown[0]!r} has no health checkers",
+                    f"choose of {', '.join(CHECKER_REGIONS)}",
                 )
             elif regions and len(set(regions)) < 3:
                 yield _say(
@@ -176,14 +179,12 @@ def _check(line: UplinkName, wish: Line) -> Iterator[Problem]:
                 )
         case AlarmCheck(alarm=alarm, region=region, period=period, evaluations=evaluations):
             if not 1 <= len(alarm) <= 255:
-                yield _say(
-                    f"dns.{line}_alarm", "is not an alarm's name", "write the one that CloudWatch shows"
-                )
+                yield _say("dns.stack", "is not an alarm's name", "write the one that CloudWatch shows")
             if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", region):
                 yield _say("dns.region", f"{region!r} is no AWS region", "write it as eu-central-1")
             if period < 60 or period % 60 or evaluations < 1:
                 yield _say(
-                    f"dns.{line}_alarm", f"looks {evaluations} times every {period} seconds",
+                    "dns.stack", f"looks {evaluations} times every {period} seconds",
                     "Route 53 reads alarms of whole minutes, looked at once or more",
                 )  # fmt: skip
 
@@ -277,7 +278,7 @@ def _by_ip(line: UplinkName, wish: Line, found: Found) -> Iterator[Problem]:
 
 
 def _alarm(line: UplinkName, wish: AlarmCheck, alarms: Iterable[Alarm]) -> Iterator[Problem]:
-    key = f"dns.{line}_alarm"
+    key = "dns.stack"
     alarm = next((each for each in alarms if (each.region, each.name) == (wish.region, wish.alarm)), None)
     name = f"the alarm {wish.alarm} in {wish.region}"
     if alarm is None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from failberry.core.snapshot import UplinkName
-from failberry.dns.desired import REGIONS, AlarmCheck, Desired, HttpCheck
+from failberry.dns.desired import AlarmCheck, Desired, HttpCheck
+from failberry.namechecks import CHECKER_REGIONS
 
 _MONTH = 30 * 86_400
 BYTES_PER_CHECK = 700
@@ -91,7 +92,7 @@ def costs(desired: Desired) -> Costs:
 
 def checkers(check: HttpCheck) -> int:
     """How many checkers ask."""
-    return _CHECKERS_PER_REGION * len(set(check.regions) or REGIONS)
+    return _CHECKERS_PER_REGION * len(set(check.regions) or CHECKER_REGIONS)
 
 
 def _price(line: UplinkName, check: HttpCheck | AlarmCheck) -> Figure:

@@ -8,20 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from failberry.config import HEALTH_PORT
 from failberry.core.snapshot import UplinkName
-from failberry.namechecks import CHECKER_REGIONS as REGIONS
 from failberry.naming import By, Pair
-
-__all__ = [
-    "REGIONS",
-    "AlarmCheck",
-    "By",
-    "Desired",
-    "HttpCheck",
-    "Insufficient",
-    "Line",
-    "Pair",
-    "Source",
-]
 
 
 class Source(StrEnum):

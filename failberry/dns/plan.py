@@ -22,7 +22,7 @@ from failberry.dns.changes import (
     UpdateHealthCheck,
 )
 from failberry.dns.checks import address_of, problems, published, unreachable
-from failberry.dns.desired import REGIONS, AlarmCheck, By, Desired, HttpCheck, Source
+from failberry.dns.desired import AlarmCheck, Desired, HttpCheck, Source
 from failberry.dns.records import CLOUDWATCH_METRIC, HTTP, CheckSettings, Found, HealthCheck, Record
 from failberry.dns.register import (
     LINE_TAG,
@@ -40,6 +40,8 @@ from failberry.dns.register import (
 )
 from failberry.dns.zoneplan import ZonePlan, found_after, plan_records, plan_removal
 from failberry.errors import Problem
+from failberry.namechecks import CHECKER_REGIONS
+from failberry.naming import By
 
 NONCE_LIMIT = 13
 """Characters of a nonce, so that a caller reference stays within 64."""
@@ -142,7 +144,7 @@ def settings_of(line: UplinkName, desired: Desired, found: Found) -> CheckSettin
                 path=path,
                 interval=interval,
                 threshold=threshold,
-                regions=() if set(regions) == set(REGIONS) else tuple(sorted(set(regions))),
+                regions=() if set(regions) == set(CHECKER_REGIONS) else tuple(sorted(set(regions))),
                 disabled=disabled,
                 inverted=inverted,
             )

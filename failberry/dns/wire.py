@@ -17,7 +17,6 @@ from failberry.dns.changes import (
     TagHealthCheck,
     UpdateHealthCheck,
 )
-from failberry.dns.desired import REGIONS
 from failberry.dns.records import (
     CLOUDWATCH_METRIC,
     Alarm,
@@ -29,6 +28,7 @@ from failberry.dns.records import (
     Role,
     canonical,
 )
+from failberry.namechecks import CHECKER_REGIONS
 
 Document = dict[str, Any]
 
@@ -213,7 +213,7 @@ def _settings(config: Mapping[str, Any]) -> CheckSettings:
         path=config.get("ResourcePath", ""),
         interval=config.get("RequestInterval"),
         threshold=config.get("FailureThreshold"),
-        regions=() if regions == set(REGIONS) else tuple(sorted(regions)),
+        regions=() if regions == set(CHECKER_REGIONS) else tuple(sorted(regions)),
         more=more,
         **switches,
     )

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 
 from failberry.core.snapshot import UplinkName
 from failberry.dns.changes import Act, Edit
-from failberry.dns.desired import Desired, Line, Pair, Source
+from failberry.dns.desired import Desired, Line, Source
 from failberry.dns.records import Alias, Found, Key, Record, Role, listed, within
 from failberry.dns.register import Register, identifier, is_of_pair
 from failberry.errors import Problem
+from failberry.naming import Pair
 
 _ROLES = {UplinkName.WIRED: Role.PRIMARY, UplinkName.CELLULAR: Role.SECONDARY}
 _ADDRESS_TYPES = ("A", "AAAA")

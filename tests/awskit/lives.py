@@ -7,8 +7,9 @@ from random import Random
 from typing import Any
 
 from failberry.core.snapshot import UplinkName
-from failberry.dns.desired import AlarmCheck, By, Desired, HttpCheck, Insufficient, Line, Pair, Source
+from failberry.dns.desired import AlarmCheck, Desired, HttpCheck, Insufficient, Line, Source
 from failberry.dns.register import line_of
+from failberry.naming import By, Pair
 from tests.awskit.account import ALARM, Account, alias, simple
 
 NAMES = tuple(f"{each}example.com" for each in ("home.", "vpn.", "wired.", "dsl.", "cellular.", "", "www."))

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from failberry.dns.checks import problems, unreachable
-from failberry.dns.desired import By, Desired, HttpCheck, Pair, Source
+from failberry.dns.desired import Desired, HttpCheck, Source
 from failberry.dns.records import Alarm, AlarmSettings, Found, Record
+from failberry.naming import By, Pair
 from tests.awskit.account import ALARM, Account, simple
 from tests.unit.dns.wishes import WISH, alarm, cellular, http, wired
 
@@ -64,9 +65,9 @@ def test_an_ordinary_wish_is_fine() -> None:
         (addresses("100.64.1.1"), "dns.wired_address", "is shared by many customers of the carrier"),
         (cellular(addresses=(V4,)), "dns.cellular_address", "is set, but the line is not one of fixed"),
         (addresses("2a00::1"), "dns.wired_check", "asks over IPv4 only"),
-        (wired(check=http(interval=20)), "dns.wired_interval", "20 seconds is none that Route 53 has"),
-        (wired(check=http(threshold=0)), "dns.wired_threshold", "0 is out of its limits"),
-        (wired(check=http(threshold=11)), "dns.wired_threshold", "11 is out of its limits"),
+        (wired(check=http(interval=20)), "dns.interval", "20 seconds is none that Route 53 has"),
+        (wired(check=http(threshold=0)), "dns.threshold", "0 is out of its limits"),
+        (wired(check=http(threshold=11)), "dns.threshold", "11 is out of its limits"),
         (wired(check=http(port=0)), "dns.wired_port", "0 is no port"),
         (wired(check=http(path="health")), "health.wired_path", "is not a path"),
         (wired(check=http(path="/" + "a" * 255)), "health.wired_path", "is not a path"),
@@ -77,10 +78,10 @@ def test_an_ordinary_wish_is_fine() -> None:
             "dns.wired_by",
             "is kept elsewhere",
         ),
-        (cellular(check=alarm(alarm="")), "dns.cellular_alarm", "is not an alarm's name"),
+        (cellular(check=alarm(alarm="")), "dns.stack", "is not an alarm's name"),
         (cellular(check=alarm(region="Frankfurt")), "dns.region", "'Frankfurt' is no AWS region"),
-        (cellular(check=alarm(period=10)), "dns.cellular_alarm", "looks 2 times every 10 seconds"),
-        (cellular(check=alarm(alarm="other")), "dns.cellular_alarm", "does not exist"),
+        (cellular(check=alarm(period=10)), "dns.stack", "looks 2 times every 10 seconds"),
+        (cellular(check=alarm(alarm="other")), "dns.stack", "does not exist"),
         (cellular(check=HttpCheck(by=By.IP)), "dns.cellular_by", "is known yet"),
     ],
 )
@@ -122,12 +123,12 @@ def alarmed(alarm: Alarm) -> Found:
             "dns.cellular_name",
             "leads back to home.example.com",
         ),
-        (replace(FOUND, alarms=()), "dns.cellular_alarm", "does not exist"),
-        (alarmed(replace(GOOD, settings=None)), "dns.cellular_alarm", "formula or a percentile"),
-        (alarmed(replace(GOOD, datapoints=1)), "dns.cellular_alarm", "wants 1 bad periods of 2"),
+        (replace(FOUND, alarms=()), "dns.stack", "does not exist"),
+        (alarmed(replace(GOOD, settings=None)), "dns.stack", "formula or a percentile"),
+        (alarmed(replace(GOOD, datapoints=1)), "dns.stack", "wants 1 bad periods of 2"),
         (
             alarmed(replace(GOOD, settings=replace(SETTINGS, period=10))),
-            "dns.cellular_alarm",
+            "dns.stack",
             "looks every 10 seconds",
         ),
     ],

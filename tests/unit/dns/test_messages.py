@@ -14,6 +14,7 @@ from failberry.dns.desired import Source
 from failberry.dns.messages import (
     ApplyRequest,
     DestroyRequest,
+    DnsAnswer,
     DoneResult,
     LineStanding,
     MessageError,
@@ -29,7 +30,6 @@ from failberry.dns.messages import (
     StatusRequest,
     StatusResult,
     Step,
-    DnsAnswer,
 )
 from failberry.errors import AdapterReason, Problem
 from tests.awskit.lives import dice_of, wish

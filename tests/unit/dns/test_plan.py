@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from failberry.core.snapshot import UplinkName
-from failberry.dns.desired import By, Desired, Pair, Source
+from failberry.dns.desired import Desired, Source
 from failberry.dns.plan import destroy, forced_line, plan
 from failberry.dns.records import Record
 from failberry.dns.words import render
+from failberry.naming import By, Pair
 from tests.awskit.account import ALARM, Account, alias, simple
 from tests.unit.dns.wishes import WISH, cellular, http, wired
 
