@@ -44,6 +44,8 @@ to = "192.168.88.11:80"
 proto = "udp"
 ports = "5007"
 to = "192.168.88.11:7"
+[failover]
+failback_after = 5
 """
 
 

@@ -3,6 +3,7 @@
 Of several gadgets one at a time can be on the bus of one controller.
 """
 
+import errno
 import os
 import struct
 import subprocess
@@ -78,7 +79,12 @@ class Gadget:
 
     def events(self) -> list[tuple[int, int, int, int, int]]:
         """What has happened: kind of event; request, value, index and length of a SETUP."""
-        text = os.read(self.control, 4 * EVENT_SIZE)
+        try:
+            text = os.read(self.control, 4 * EVENT_SIZE)
+        except OSError as error:
+            if error.errno == errno.EIDRM:  # the host thought again of a SETUP that was not answered yet
+                return []
+            raise
         found = []
         for start in range(0, len(text), EVENT_SIZE):
             request, value, index, length, kind = struct.unpack_from("<HHHHB", text, start)
