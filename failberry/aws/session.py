@@ -47,6 +47,7 @@ _AGAIN = {
     "RequestLimitExceeded",
     "TooManyRequestsException",
     "PriorRequestNotComplete",
+    "ResourceConflictException",
     "ServiceUnavailable",
     "InternalFailure",
     "InternalError",

@@ -62,6 +62,10 @@ def _run(arguments: SimpleNamespace) -> int:
             from failberry.ctl import failover
 
             return failover.force(arguments) if rest else failover.show(arguments)
+        case ["aws", part]:
+            from failberry.ctl import aws
+
+            return aws.COMMANDS[part](arguments)
         case ["redial"] | ["modem", "redial" | "reset" | "power-cycle" | "at" | "disable-cdrom"]:
             return _hardware(arguments)
     from failberry.ctl import commands

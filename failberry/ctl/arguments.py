@@ -38,6 +38,10 @@ COMMANDS = {
     "modem at": "send one AT command to the modem, if it does no harm now, and print the answer",
     "modem disable-cdrom": "take the stick's CD-ROM away for good, by its maker's command; asks before",
     "modem forget-pin": "forget refused PINs: the configured one is tried once more, and only once",
+    "aws deploy": "make or update our functions at AWS, with their key; shows the changes, and asks before",
+    "aws destroy": "remove our functions from AWS, and their keys; records and health checks stay",
+    "aws doctor": "look whether functions, key, lines, records and health checks fit together; costs",
+    "aws policy": "print what an AWS key may do at the least, as IAM's JSON",
     "release": "hang up and take everything of Failberry out of the kernel; the daemon must be stopped",
     "version": "print the versions of this program and of the daemon",
 }
@@ -58,6 +62,20 @@ def _octets(text: str) -> int:
 _JSON = ("--json", {"action": "store_true", "help": "print it as JSON"})
 _WATCH = ("--watch", {"action": "store_true", "help": "go on: show every change as it happens"})
 _NO_WAIT = ("--no-wait", {"action": "store_true", "help": "return at once instead of telling how it goes"})
+_YES = ("--yes", {"action": "store_true", "help": "do not ask, for scripts"})
+_REGION = ("--region", {"metavar": "REGION", "help": "AWS region (default: dns.region)"})
+_AWS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--profile", {"metavar": "NAME", "help": "profile of the AWS credentials (default: as usual)"}),
+    _REGION,
+    (
+        "--key-file",
+        {
+            "metavar": "PATH",
+            "default": "/etc/failberry/ddns.key",
+            "help": "the Pi's key (default: %(default)s)",
+        },
+    ),
+)
 _OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "status": (_JSON, _WATCH),
     "failover": (_JSON, _WATCH),
@@ -89,7 +107,35 @@ _OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
         _NO_WAIT,
     ),
     "modem at": (("text", {"metavar": "AT-COMMAND", "help": "for example 'AT+CSQ'; quote it"}), _JSON),
-    "modem disable-cdrom": (("--yes", {"action": "store_true", "help": "do not ask, for scripts"}),),
+    "modem disable-cdrom": (_YES,),
+    "aws deploy": (
+        *_AWS,
+        _YES,
+        ("--rotate-key", {"action": "store_true", "help": "make a new key; the old one stays valid, too"}),
+        (
+            "--set",
+            {"metavar": "NAME=VALUE", "action": "append", "help": "a parameter of lambda/template.yaml"},
+        ),
+    ),
+    "aws destroy": (
+        *_AWS,
+        _YES,
+        ("--forget-key", {"action": "store_true", "help": "delete the Pi's key, too"}),
+    ),
+    "aws doctor": (*_AWS, _JSON),
+    "aws policy": (
+        (
+            "--role",
+            {
+                "choices": ("daemon", "lambda", "deployer"),
+                "required": True,
+                "help": "whose: the key on the Pi, our functions, or whoever sets all of it up",
+            },
+        ),
+        _REGION,
+        ("--account", {"metavar": "ID", "default": "*", "help": "number of the AWS account (default: any)"}),
+        ("--check", {"metavar": "ID", "action": "append", "help": "id of a health check (default: any)"}),
+    ),
 }
 """What each command takes besides the options of all."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from failberry.dns import wire
 from failberry.dns.desired import AlarmCheck, Desired
-from failberry.dns.records import Found, canonical
+from failberry.dns.records import Found, Record, canonical
 from failberry.dns.wire import Document
 from failberry.errors import AdapterError, AdapterReason
 
@@ -22,7 +22,7 @@ _TAGS_AT_ONCE = 10
 
 def read(ask: Ask, ask_alarms: AskAlarms, desired: Desired) -> Found:
     """Read zone, health checks and alarms; raises AdapterError."""
-    zone_id = desired.zone_id or _zone_id(ask, desired.zone)
+    zone_id = desired.zone_id or zone_id_of(ask, desired.zone)
     zone = ask("get_hosted_zone", {"Id": zone_id})["HostedZone"]
     documents = list(_health_checks(ask))
     tags = dict(_tags(ask, [each["Id"] for each in documents]))
@@ -31,7 +31,7 @@ def read(ask: Ask, ask_alarms: AskAlarms, desired: Desired) -> Found:
         zone_id=_bare(zone["Id"]),
         zone=canonical(zone["Name"]),
         private=zone.get("Config", {}).get("PrivateZone", False),
-        records=tuple(wire.record(each) for each in _records(ask, zone_id)),
+        records=tuple(wire.record(each) for each in _records(ask, zone_id, {})),
         checks=tuple(wire.health_check(each, tags.get(each["Id"], {})) for each in documents),
         alarms=tuple(
             wire.alarm(each.region, document)
@@ -45,7 +45,8 @@ def _bare(zone_id: str) -> str:
     return zone_id.rpartition("/")[2]
 
 
-def _zone_id(ask: Ask, name: str) -> str:
+def zone_id_of(ask: Ask, name: str) -> str:
+    """The id of the only public zone of that name; raises AdapterError."""
     listing = ask("list_hosted_zones_by_name", {"DNSName": name, "MaxItems": "10"})
     zones = [
         each
@@ -62,8 +63,19 @@ def _zone_id(ask: Ask, name: str) -> str:
     return _bare(zones[0]["Id"])
 
 
-def _records(ask: Ask, zone_id: str) -> Iterator[Document]:
-    place: Document = {}
+def records_at(ask: Ask, zone_id: str, name: str) -> tuple[Record, ...]:
+    """The records of one name, without the rest of the zone; raises AdapterError."""
+    there: list[Record] = []
+    # What begins at a name that is not there begins at the next one (API reference, ListResourceRecordSets).
+    for document in _records(ask, zone_id, {"StartRecordName": f"{name}."}):
+        record = wire.record(document)
+        if record.name != name:
+            break
+        there.append(record)
+    return tuple(there)
+
+
+def _records(ask: Ask, zone_id: str, place: Document) -> Iterator[Document]:
     for _ in range(PAGES):
         page = ask("list_resource_record_sets", {"HostedZoneId": zone_id, **place})
         yield from page["ResourceRecordSets"]
