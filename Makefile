@@ -57,21 +57,22 @@ deb:  ## build the Debian package
 lint: deb  ## the linters: Python, shell, systemd units, the package, the rules of the house
 	@$(WITH_DEB) $(PYTEST) tests/linters
 
-unit:  ## without the world: units, properties, golden files
-	@$(PYTEST) --numprocesses=auto tests/unit tests/property tests/golden
+unit:  ## without the world: units, golden files
+	@$(PYTEST) --numprocesses=auto tests/unit tests/golden
 
-simulation:  ## weeks and months of faults in virtual time, from seeds
-	@$(PYTEST) --numprocesses=auto tests/simulation
+simulation:  ## any event in any state; weeks and months of faults in virtual time, from seeds
+	@$(PYTEST) --numprocesses=auto tests/property tests/simulation
 
+# Most of it waits for what takes its time; each process has namespaces of its own.
 netns:  ## in network namespaces of this machine's kernel (root)
-	@$(PYTEST) tests/netns
+	@$(PYTEST) --numprocesses=2 --dist=loadfile tests/netns
 
 lab: deb  ## in the virtual machine, with the installed package and a modem on a real USB bus (root, once)
 	@$(WITH_DEB) $(PYTEST) -m "not soak" tests/lab
 
-soak: deb  ## every scenario of the lab, FAILBERRY_REPEAT times each (5), and 10,000 modem-months: hours
+soak: deb  ## every scenario of the lab, FAILBERRY_REPEAT times each (5), and 10,000 months of faults: hours
 	@$(WITH_DEB) FAILBERRY_REPEAT=$${FAILBERRY_REPEAT:-5} $(PYTEST) --override-ini=timeout=7200 tests/lab
-	@FAILBERRY_MONTHS=10000 $(PYTEST) --numprocesses=auto tests/simulation/test_months.py
+	@FAILBERRY_MONTHS=10000 $(PYTEST) --numprocesses=auto --override-ini=timeout=7200 tests/simulation
 
 test: setup  ## everything
 	@failed=; times=; \
