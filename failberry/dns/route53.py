@@ -65,7 +65,7 @@ class Route53:
     def read(self, desired: Desired) -> Found:
         """Read all that a plan needs."""
         return read(
-            lambda operation, parameters: self._ask(operation, parameters, f"reading {desired.zone}"),
+            lambda operation, parameters: self.ask(operation, parameters, f"reading {desired.zone}"),
             lambda region, parameters: self._aws.ask(
                 "cloudwatch",
                 "describe_alarms",
@@ -85,7 +85,7 @@ class Route53:
     def apply(self, change: Change) -> None:
         """Carry out one change, and wait until every name server knows it."""
         place, request = _place(change), wire.call(change, self._made)
-        answer = self._ask(request.operation, request.parameters, place, secrets=tuple(_secrets(change)))
+        answer = self.ask(request.operation, request.parameters, place, secrets=tuple(_secrets(change)))
         match change:
             case CreateHealthCheck(reference=reference):
                 self._made[reference] = answer["HealthCheck"]["Id"]
@@ -102,11 +102,12 @@ class Route53:
                 words = f"done, but after {waited} not all name servers know it; plan again"
                 raise AwsError(AdapterReason.TIMEOUT, f"{place}: {words}")
             self._aws.pause(_POLL)
-            info = self._ask("get_change", {"Id": info["Id"]}, place)["ChangeInfo"]
+            info = self.ask("get_change", {"Id": info["Id"]}, place)["ChangeInfo"]
 
-    def _ask(
+    def ask(
         self, operation: str, parameters: Document, place: str, *, secrets: tuple[str, ...] = ()
     ) -> Document:
+        """One request to Route 53, and its answer; raises AwsError."""
         return self._aws.ask(
             "route53",
             operation,

@@ -28,7 +28,7 @@ def render(plan: Plan) -> str:
     if not plan.problems and not plan.changes:
         lines.append(NOTHING)
     for number, change in enumerate(plan.changes, 1):
-        lines += [f"# {number}. {headline(change)}", *_details(change)]
+        lines += [f"# {number}. {headline(change)}", *details(change)]
     lines += [f"note: {each}" for each in plan.notes]
     return "".join(f"{each}\n" for each in lines)
 
@@ -70,10 +70,11 @@ def headline(change: Change) -> str:
             assert_never(change)
 
 
-def _details(change: Change) -> Iterator[str]:
+def details(change: Change) -> Iterator[str]:
+    """What comes (+) and what goes (-) with a change, a line each."""
     match change:
         case CreateHealthCheck(reference=reference, settings=settings):
-            yield f"+ check {reference}: {_words(settings)}"
+            yield f"+ check {reference}: {asked(settings)}"
         case TagHealthCheck(check=check, add=add, remove=remove):
             yield from (f"- tag of {check}: {key}" for key in remove)
             yield from (f"+ tag of {check}: {key}={value}" for key, value in add)
@@ -83,7 +84,7 @@ def _details(change: Change) -> Iterator[str]:
         case UpdateHealthCheck(check=check, before=before, after=after):
             yield from _difference(check, before, after)
         case DeleteHealthCheck(check=check, settings=settings):
-            yield f"- check {check}: {_words(settings)}"
+            yield f"- check {check}: {asked(settings)}"
         case _:
             assert_never(change)
 
@@ -120,7 +121,8 @@ def _difference(check: str, before: CheckSettings, after: CheckSettings) -> Iter
         yield f"~ check {check}: alarm {new.get('alarm', '')}, read anew"
 
 
-def _words(settings: CheckSettings) -> str:
+def asked(settings: CheckSettings) -> str:
+    """What a health check asks, and how it is set, without its secret path."""
     return ", ".join(f"{key} {value}" for key, value in _fields(settings).items())
 
 
