@@ -24,6 +24,7 @@ TAG_TEXT = re.compile(r"[\w .:/=+@-]*")
 MUTABLE = {
     "IPAddress", "Port", "ResourcePath", "FullyQualifiedDomainName", "SearchString", "FailureThreshold",
     "Inverted", "Disabled", "Regions", "AlarmIdentifier", "InsufficientDataHealthStatus",
+    "ChildHealthChecks", "HealthThreshold",
 }  # fmt: skip
 
 
@@ -277,6 +278,10 @@ class StrictRoute53:
                 bad = "no such alarm"
             if config.get("InsufficientDataHealthStatus") not in {"Healthy", "Unhealthy", "LastKnownStatus"}:
                 bad = "InsufficientDataHealthStatus"
+        elif kind == "CALCULATED":
+            children = [self._check(each) for each in config.get("ChildHealthChecks", [])]
+            if any(each["HealthCheckConfig"]["Type"] == kind for each in children) or len(children) > 255:
+                bad = "ChildHealthChecks"
         else:
             config = {
                 "Port": 80,
