@@ -12,7 +12,7 @@ from failberry.core.facts import Address
 
 _HEADER = struct.Struct("!6H")
 _RECORD = struct.Struct("!HHIH")
-_RESPONSE, _OPCODE, _RECURSE, _RCODE = 0x8000, 0x7800, 0x0100, 0x000F
+_RESPONSE, _OPCODE, _OWN, _RECURSE, _RCODE = 0x8000, 0x7800, 0x0400, 0x0100, 0x000F
 _POINTER = 0xC0
 _IN, _CNAME = 1, 5
 _MOST_RECORDS = 64
@@ -29,6 +29,7 @@ class Kind(IntEnum):
     """What is asked for."""
 
     A = 1
+    NS = 2
     AAAA = 28
 
 
@@ -42,6 +43,14 @@ class Answer:
     rcode: int
     addresses: tuple[Address, ...] = ()
     """Of the name that was asked for, aliases followed, in the order of the answer."""
+    names: tuple[str, ...] = ()
+    """Those of its name servers, if they were asked for."""
+    own: bool = False
+    """Whether it comes from the zone's own server (AA), and not from somebody's memory."""
+    names: tuple[str, ...] = ()
+    """Of its name servers, if those were asked for."""
+    aliases: tuple[str, ...] = ()
+    """Names that it leads to (CNAME), one after the other."""
 
     @property
     def knows(self) -> bool:
@@ -49,13 +58,13 @@ class Answer:
         return self.rcode in {0, 3}
 
 
-def question(number: int, name: str, kind: Kind) -> bytes:
-    """Return a query, to be resolved recursively.  Raises ValueError: that is no name."""
+def question(number: int, name: str, kind: Kind, *, recurse: bool = True) -> bytes:
+    """Return a query, as a rule to be resolved recursively.  Raises ValueError: that is no name."""
     labels = [label.encode("ascii") for label in name.rstrip(".").split(".") if name.rstrip(".")]
     if any(not 1 <= len(label) <= 63 for label in labels) or sum(map(len, labels)) + len(labels) > 254:
         raise ValueError(f"{name!r} is not a domain name")
     wire = b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
-    return _HEADER.pack(number, _RECURSE, 1, 0, 0, 0) + wire + struct.pack("!HH", kind, _IN)
+    return _HEADER.pack(number, _RECURSE if recurse else 0, 1, 0, 0, 0) + wire + struct.pack("!HH", kind, _IN)
 
 
 def answers(packet: bytes, asked: bytes) -> bool:
@@ -79,15 +88,17 @@ def parse(packet: bytes, asked: bytes) -> Answer:
     if not answers(packet, asked):
         raise ValueError("not an answer to the question")
     _, flags, questions, count, _, _ = _HEADER.unpack_from(packet)
-    rcode = flags & _RCODE
+    rcode, own = flags & _RCODE, bool(flags & _OWN)
     if rcode:
-        return Answer(rcode)
+        return Answer(rcode, own=own)
     if not questions:
         raise ValueError("the question is missing")
     name, _ = _name(packet, _HEADER.size)
     kind, at = int.from_bytes(asked[-4:-2], "big"), len(asked)
     aliases: dict[Name, Name] = {}
     found: dict[Name, list[Address]] = {}
+    servers: dict[Name, list[str]] = {}
+    servers: dict[Name, list[str]] = {}
     for _ in range(min(count, _MOST_RECORDS)):
         owner, at = _name(packet, at)
         if at + _RECORD.size > len(packet):
@@ -99,14 +110,24 @@ def parse(packet: bytes, asked: bytes) -> Answer:
             raise ValueError("a record is cut short")
         if where == _IN and what == _CNAME:
             aliases[owner], _ = _name(packet, at)
+        elif where == _IN and what == kind == Kind.NS:
+            servers.setdefault(owner, []).append(_text(_name(packet, at)[0]))
+        elif where == _IN and what == kind == Kind.NS:
+            servers.setdefault(owner, []).append(_written(_name(packet, at)[0]))
         elif where == _IN and what == kind:
             found.setdefault(owner, []).append(_ADDRESS[kind](value))
         at += length
+    chain: list[str] = []
     for _ in range(_LONGEST_CHAIN):
-        if name in found or name not in aliases:
+        if name in found or name not in aliases or _text(aliases[name]) in chain:
             break
         name = aliases[name]
-    return Answer(rcode, tuple(found.get(name, ())))
+        chain.append(_text(name))
+    return Answer(rcode, tuple(found.get(name, ())), tuple(servers.get(name, ())), tuple(chain))
+
+
+def _text(name: Name) -> str:
+    return ".".join(label.decode("ascii", "backslashreplace") for label in name)
 
 
 def _name(packet: bytes, at: int) -> tuple[Name, int]:

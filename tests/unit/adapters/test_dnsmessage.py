@@ -72,7 +72,8 @@ def test_no_name(name: str) -> None:
     ],
 )
 def test_addresses_of_the_name(packet: bytes, said: list[str]) -> None:
-    assert parse(packet, ASKED) == Answer(0, tuple(map(ip_address, said)))
+    told = parse(packet, ASKED)
+    assert (told.rcode, [str(each) for each in told.addresses]) == (0, said)
 
 
 def test_addresses_of_ipv6() -> None:
@@ -156,3 +157,18 @@ def test_any_records(rest: bytes) -> None:
     packet = struct.pack("!6H", 0x1234, 0x8180, 1, 0xFFFF, 0, 0) + QUESTION + rest
     with pytest.raises(ValueError, match=r"."):  # so many records have no room in it
         parse(packet, ASKED)
+
+
+def test_who_is_responsible_for_a_zone() -> None:
+    asked = question(7, "example.com", Kind.NS)
+    here = record(HERE, 2, b"\3ns1\3AWS\0")
+    other = record(b"\5other\0", 2, b"\3ns9\3aws\0")
+    told = parse(answer(here, other, record(HERE, 2, b"\3ns2\3aws\0"), number=7, asked=asked[12:]), asked)
+    assert (told.names, told.addresses) == (("ns1.aws", "ns2.aws"), ())
+
+
+def test_where_a_name_leads() -> None:
+    chain = record(HERE, 5, b"\5Wired\xc0\x10"), record(b"\5wired\7example\3com\0", 5, b"\3dyn\3net\0")
+    told = parse(answer(*chain, address("192.0.2.1", b"\3dyn\3net\0")), ASKED)
+    assert told.aliases == ("wired.example.com", "dyn.net")
+    assert [str(each) for each in told.addresses] == ["192.0.2.1"]
