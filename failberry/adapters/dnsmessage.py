@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv6Address
@@ -47,8 +48,6 @@ class Answer:
     """Those of its name servers, if they were asked for."""
     own: bool = False
     """Whether it comes from the zone's own server (AA), and not from somebody's memory."""
-    names: tuple[str, ...] = ()
-    """Of its name servers, if those were asked for."""
     aliases: tuple[str, ...] = ()
     """Names that it leads to (CNAME), one after the other."""
 
@@ -98,7 +97,6 @@ def parse(packet: bytes, asked: bytes) -> Answer:
     aliases: dict[Name, Name] = {}
     found: dict[Name, list[Address]] = {}
     servers: dict[Name, list[str]] = {}
-    servers: dict[Name, list[str]] = {}
     for _ in range(min(count, _MOST_RECORDS)):
         owner, at = _name(packet, at)
         if at + _RECORD.size > len(packet):
@@ -111,22 +109,30 @@ def parse(packet: bytes, asked: bytes) -> Answer:
         if where == _IN and what == _CNAME:
             aliases[owner], _ = _name(packet, at)
         elif where == _IN and what == kind == Kind.NS:
-            servers.setdefault(owner, []).append(_text(_name(packet, at)[0]))
-        elif where == _IN and what == kind == Kind.NS:
             servers.setdefault(owner, []).append(_written(_name(packet, at)[0]))
         elif where == _IN and what == kind:
             found.setdefault(owner, []).append(_ADDRESS[kind](value))
         at += length
-    chain: list[str] = []
-    for _ in range(_LONGEST_CHAIN):
-        if name in found or name not in aliases or _text(aliases[name]) in chain:
-            break
+    chain = _chain(name, aliases, {*found, *servers})
+    return Answer(
+        rcode,
+        tuple(found.get(chain[-1], ())),
+        names=tuple(servers.get(chain[-1], ())),
+        own=own,
+        aliases=tuple(map(_written, chain[1:])),
+    )
+
+
+def _chain(name: Name, aliases: Mapping[Name, Name], ends: AbstractSet[Name]) -> list[Name]:
+    """A name, and where it leads to, until there is an end or nothing more."""
+    chain = [name]
+    while len(chain) < _LONGEST_CHAIN and name not in ends and aliases.get(name, name) not in chain:
         name = aliases[name]
-        chain.append(_text(name))
-    return Answer(rcode, tuple(found.get(name, ())), tuple(servers.get(name, ())), tuple(chain))
+        chain.append(name)
+    return chain
 
 
-def _text(name: Name) -> str:
+def _written(name: Name) -> str:
     return ".".join(label.decode("ascii", "backslashreplace") for label in name)
 
 
