@@ -20,10 +20,14 @@ from pathlib import Path
 
 from failberry import __version__, usbdeeds
 from failberry.adapters import heartbeat, systemd
+from failberry.adapters.authority import Authority
 from failberry.adapters.calendar import Calendar
+from failberry.adapters.ddnsclient import DdnsClient
 from failberry.adapters.dhcp import Lease
+from failberry.adapters.dnschild import DnsChild
 from failberry.adapters.firewall import FirewallAdapter
 from failberry.adapters.lookout import Lookout
+from failberry.adapters.names import Names
 from failberry.adapters.netlink import Netlink
 from failberry.adapters.pppd import Pppd
 from failberry.adapters.resolvers import Resolvers
@@ -97,6 +101,15 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         told=lambda notices: post(NoticesChanged(source="standby", notices=notices)),
         folder=places.runtime,
     )
+    # The house's names in DNS: by our function at AWS, or by a child that holds the AWS keys.
+    names = Names(
+        post,
+        publishing=DnsChild(places.dns_socket),
+        moving=DnsChild(places.dns_socket),
+        client=DdnsClient(),
+        authority=Authority(),
+        seed=int.from_bytes(os.urandom(4), "big"),
+    )
     world = World(
         config,
         netlink=netlink,
@@ -110,6 +123,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         standby=standby,
         nameservers=nameservers,
         resolvers=Resolvers(),
+        names=names,
         complain=lambda problem: systemd.journal(4, f"names: {problem}"),
     )
 
@@ -177,6 +191,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
             tasks.create_task(lookout.watch(), name="lookout"),
             tasks.create_task(nameservers.watch(), name="name servers"),
             tasks.create_task(standby.attend(), name="standby"),
+            tasks.create_task(names.attend(), name="names"),
             tasks.create_task(calendar.watch(), name="calendar"),
             tasks.create_task(
                 examine_router(lambda: house.config, engine.snapshot, post), name="examination of the router"
@@ -192,6 +207,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
                         "engine": lambda: _turns(engine),
                         "netlink": netlink.prove_alive,
                         "lookout": lookout.prove_alive,
+                        "names": names.prove_alive,
                     }
                 ),
                 name="watchdog",

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from failberry.core.actions import (
     Action,
+    ApplyNames,
     ApplyProbes,
     ApplyResolvers,
     ApplyStandby,
@@ -99,7 +100,7 @@ class Engine:
         match action:
             case Report():
                 self._report(action)
-            case ApplyProbes() | ApplyResolvers() | ApplyStandby():
+            case ApplyProbes() | ApplyResolvers() | ApplyStandby() | ApplyNames():
                 self._keep(action)
             case _:
                 tasks.create_task(self._answer(action), name=type(action).__name__)

@@ -10,6 +10,7 @@ from failberry.adapters import flows, modeswitch, pathfinder, pinning, prober, u
 from failberry.adapters.dhcp import Lease
 from failberry.adapters.firewall import FirewallAdapter
 from failberry.adapters.lookout import Lookout
+from failberry.adapters.names import Names
 from failberry.adapters.netlink import Netlink
 from failberry.adapters.pppd import Pppd
 from failberry.adapters.reboot import reboot
@@ -55,6 +56,7 @@ class World:
         standby: StandbyOffer,
         nameservers: ResolverWatch,
         resolvers: Resolvers,
+        names: Names,
         complain: Callable[[str], None],
     ) -> None:
         self._config = config
@@ -69,6 +71,7 @@ class World:
         self._standby = standby
         self._nameservers = nameservers
         self._resolvers = resolvers
+        self._names = names
         self._complain = complain
 
     def reconfigure(self, config: Config) -> None:
@@ -88,6 +91,8 @@ class World:
                     self._complain(problem)
             case do.ApplyStandby():
                 self._standby.keep(proven=action.proven)
+            case do.ApplyNames():
+                self._names.keep(action.intent)
             case _:
                 assert_never(action)
 

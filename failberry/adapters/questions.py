@@ -81,6 +81,12 @@ class NameAnswer:
     addresses: tuple[Address, ...] = ()
     problem: str = ""
     """What the server said instead of an answer; empty: it has answered, be it that there is no such name."""
+    names: tuple[str, ...] = ()
+    """Of its name servers, if they were asked for."""
+    own: bool = False
+    """Whether the server answered for a zone of its own."""
+    octets: int = 0
+    """Bytes of question and answer, as IP counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +96,14 @@ class NameQuery:
     server: Address
     name: str
     kind: dnsmessage.Kind = dnsmessage.Kind.A
+    recurse: bool = True
+    """Whether the server shall ask others; if not, only one that has the zone knows."""
 
     @contextlib.contextmanager
     def asked(self, line: Line) -> Iterator[asyncio.Future[NameAnswer]]:
         """Ask; the answer comes whenever it comes.  Raises OSError if it could not be asked."""
         try:
-            question = dnsmessage.question(_number(), self.name, self.kind)
+            question = dnsmessage.question(_number(), self.name, self.kind, recurse=self.recurse)
         except ValueError as problem:
             raise OSError(str(problem)) from problem
         with (
@@ -114,18 +122,24 @@ class NameQuery:
                 problem=f"{self.server} answered for {self.name} with a broken message: {problem}"
             )
         if answer.knows:
-            return NameAnswer(answer.addresses)
+            headers = 2 * (28 if self.server.version == 4 else 48)
+            octets = headers + len(question) + len(packet)
+            return NameAnswer(answer.addresses, names=answer.names, own=answer.own, octets=octets)
         code = dnsmessage.RCODES.get(answer.rcode, f"error {answer.rcode}")
         return NameAnswer(problem=f"{self.server} answered {code} for {self.name}")
 
 
-async def resolve(line: Line, servers: Sequence[Address], name: str) -> tuple[Address, ...]:
+async def resolve(
+    line: Line, servers: Sequence[Address], name: str, kind: dnsmessage.Kind | None = None
+) -> tuple[Address, ...]:
     """Ask the line's own name servers, all at once and again, for the IPv4 addresses of a name.
 
-    On a line without IPv4, for those of IPv6.  The first answer that holds some wins; each lasts
-    ``_TRIES`` times ``_TRY`` seconds at most.  Raises OSError, with the reason, where there is none.
+    On a line without IPv4, unless ``kind`` says which, for those of IPv6.  The first answer that holds some
+    wins; each lasts ``_TRIES`` times ``_TRY`` seconds at most.  Raises OSError, with the reason, where there
+    is none.
     """
-    kind = dnsmessage.Kind.A if line.has_ipv4() else dnsmessage.Kind.AAAA
+    if kind is None:
+        kind = dnsmessage.Kind.A if line.has_ipv4() else dnsmessage.Kind.AAAA
     problems: dict[Address, str] = {}
     for _ in range(_TRIES if servers else 0):
         with contextlib.ExitStack() as stack:

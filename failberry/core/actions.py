@@ -14,6 +14,7 @@ from failberry.at.commands import Command
 from failberry.core.facts import Address, ModemHardware, PortRole, Stray, UsageRecord
 from failberry.core.filter import FilterIntent
 from failberry.core.intent import RouteIntent
+from failberry.core.names import NamesIntent
 from failberry.core.pin import PinRecord
 from failberry.core.probing import ProbePlan
 from failberry.core.snapshot import UplinkName
@@ -55,6 +56,14 @@ class ApplyStandby:
     """Tell the main router whether the mobile line is proven (health address, VRRP)."""
 
     proven: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyNames:
+    """Have the lines' addresses in DNS, at their names; what comes of it is told by ``NamesChanged``."""
+
+    intent: NamesIntent | None
+    """``None``: the configuration names none any more."""
 
 
 # --- deeds ---------------------------------------------------------------------------------------
@@ -300,7 +309,7 @@ class Report:
     """One transition, for the journal: what, why, and what comes next."""
 
     subject: str
-    """``modem``, ``recovery``, ``power``, ``failover``, ``routes``, ``firewall``, ``configuration``."""
+    """``modem``, ``recovery``, ``power``, ``failover``, ``routes``, ``names``, ``configuration``…"""
     what: str
     why: str
     next: str = ""
@@ -336,7 +345,7 @@ Deed = (
 
 Wish = ApplyRoutes | ApplyFilter
 """Intents that are answered: the kernel is read back."""
-Standing = ApplyProbes | ApplyResolvers | ApplyStandby
+Standing = ApplyProbes | ApplyResolvers | ApplyStandby | ApplyNames
 """Intents that are taken note of, and kept by their adapter until the next."""
 
 Action = Wish | Standing | Deed | Report

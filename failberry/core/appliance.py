@@ -15,6 +15,7 @@ from failberry.config import MOBILE_INTERFACE, Config
 from failberry.core.actions import (
     Action,
     ApplyFilter,
+    ApplyNames,
     ApplyProbes,
     ApplyResolvers,
     ApplyRoutes,
@@ -22,6 +23,7 @@ from failberry.core.actions import (
     ProvePinning,
     Report,
     Severity,
+    Standing,
 )
 from failberry.core.dialogue import DeedNumbers
 from failberry.core.events import (
@@ -33,6 +35,7 @@ from failberry.core.events import (
     FlowsDropped,
     FlowsWeighed,
     LineForced,
+    NamesChanged,
     NetworkObserved,
     NoticesChanged,
     PinningProved,
@@ -51,6 +54,8 @@ from failberry.core.intent import RouteIntent
 from failberry.core.lines import Verdict, WiredLine
 from failberry.core.links import Link, cellular_link, speaks_ipv6
 from failberry.core.modem import Modem
+from failberry.core.names import PublishedNames, names_intent
+from failberry.core.nameview import names_told
 from failberry.core.reconcile import Reconciler
 from failberry.core.routing import route_intent
 from failberry.core.snapshot import LineState, Notice, Snapshot, UplinkName
@@ -85,8 +90,12 @@ class Appliance:
         self.advice: dict[str, tuple[Notice, ...]] = {}
         """What adapters have to say, by their names."""
         self._pinning_asked: int | None = None
-        self._standing: dict[type, ApplyProbes | ApplyResolvers | ApplyStandby] = {}
+        self.names: PublishedNames | None = None
+        """How it stands with the house's names, as their publisher tells."""
+        self._standing: dict[type, Standing] = {}
         """What was told last to those who keep it."""
+        self._names_grounds: tuple[object, ...] = ()
+        """What the wish for the names was last derived from."""
         self._grounds: tuple[object, ...] = ()
         """What the wishes were last derived from; most events change none of it."""
         self._now = 0.0
@@ -130,7 +139,7 @@ class Appliance:
                 wired=self.wired,
                 failover=self.failover,
                 mobile=self.mobile,
-                usage=self.meter.view(probes_used=self.modem.budget.spent),
+                usage=self.meter.view(probes_used=self.modem.budget.spent + self._names_spent),
                 mobile_for=now - self.mobile_since,
                 running_for=now - self.started_at,
                 routes=self.routes,
@@ -139,6 +148,7 @@ class Appliance:
                 refused=self.refused,
                 pinning=self.pinning,
                 standby_proven=self.standby_proven,
+                names=self.names,
                 advice=tuple(each for notices in self.advice.values() for each in notices),
             ),
             now,
@@ -171,11 +181,20 @@ class Appliance:
                 self.failover.weighed(event, now)
             case PinningProved():
                 return self._pinned(event)
-            case NoticesChanged():
-                self.advice[event.source] = event.notices
+            case NoticesChanged() | NamesChanged():
+                return self._told(event)
             case _:
                 pass
         return []
+
+    def _told(self, event: NoticesChanged | NamesChanged) -> list[Action]:
+        """Take what an adapter has to say."""
+        if isinstance(event, NoticesChanged):
+            self.advice[event.source] = event.notices
+            return []
+        before, self.names = self.names, event.names
+        self.advice["names"] = event.notices
+        return list(names_told(before, event.names))
 
     def _count(self, event: Event, now: float) -> None:
         """Pass on what concerns the data used."""
@@ -252,9 +271,7 @@ class Appliance:
     def _stand(self, now: float) -> list[Action]:
         """Tell those who keep something what to keep, where it has changed."""
         plan = self.wired.plan()
-        wishes: list[ApplyProbes | ApplyResolvers | ApplyStandby] = [
-            ApplyProbes(plans=() if plan is None else (plan,))
-        ]
+        wishes: list[Standing] = [ApplyProbes(plans=() if plan is None else (plan,)), *self._names()]
         if servers := self._name_servers():
             wishes.append(ApplyResolvers(servers=servers))
         if self.standby_proven or now >= self.started_at + FIRST_PROOF:
@@ -277,6 +294,35 @@ class Appliance:
                 )
             )
         return actions
+
+    def _names(self) -> list[ApplyNames]:
+        """What shall stand in DNS, if that may have changed."""
+        if self.config.dns is None and ApplyNames not in self._standing:
+            return []
+        session = self.modem.known.session
+        works = LineState.UP if self.mobile.link.usable else LineState.DOWN
+        servers = () if self.wired.own_names_dead else self.wired.servers
+        active, forced = self.failover.active, self.failover.forced
+        state = self.wired.verdict.state
+        grounds = (self.config, self.facts, session, state, works, servers, active, forced)
+        if grounds == self._names_grounds:
+            return []
+        self._names_grounds = grounds
+        intent = names_intent(
+            self.config,
+            self.facts,
+            session,
+            wired=state,
+            mobile=works,
+            servers=servers,
+            active=active,
+            forced=forced,
+        )
+        return [ApplyNames(intent=intent)]
+
+    @property
+    def _names_spent(self) -> int:
+        return 0 if self.names is None else self.names.spent
 
     @property
     def standby_proven(self) -> bool:

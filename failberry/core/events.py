@@ -22,6 +22,7 @@ from failberry.core.facts import (
     Supply,
     UsageRecord,
 )
+from failberry.core.names import PublishedNames
 from failberry.core.pin import PinRecord
 from failberry.core.power import PowerOutcome
 from failberry.core.probing import ProbeAnswered, ProbeMissed
@@ -165,6 +166,15 @@ class NoticesChanged:
 
     source: str
     notices: tuple[Notice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamesChanged:
+    """How it stands with the house's names in DNS; told when that changes."""
+
+    names: PublishedNames | None
+    """``None``: none are kept."""
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -421,4 +431,5 @@ Event = (
     | UsageCorrected
     | LineForced
     | NoticesChanged
+    | NamesChanged
 )

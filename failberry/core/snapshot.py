@@ -106,7 +106,7 @@ class UsageView:
     standby_used: int = 0
     """Bytes since the daemon started that were carried while the wired line was in use."""
     probes_used: int = 0
-    """… of which our own questions, by their known sizes."""
+    """… of which our own questions, by their known sizes, and what the names of the house cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +126,58 @@ class RouterView:
     """Whether it sends its traffic to this Pi, as the canary tells; ``None``: not known."""
     standby_offered: bool
     """Whether it is told that the mobile line can be used (health address, VRRP)."""
+
+
+class NameState(StrEnum):
+    """How it stands with a line's own name in DNS."""
+
+    PUBLISHED = "published"
+    """The line's address stands there."""
+    PENDING = "pending"
+    """It is being looked for, or written."""
+    KEPT = "kept"
+    """The line is down, or has no address now; what stood there stays."""
+    FAILED = "failed"
+    """It could not be written, and is tried again."""
+    ABSENT = "absent"
+    """The line has no address that the Internet reaches."""
+    OTHERS = "others"
+    """Not ours to write: it is fixed, or kept by somebody else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameView:
+    """The name of one line."""
+
+    line: UplinkName
+    name: str
+    source: str
+    """Who writes it: ``route53``, ``lambda``, ``fixed`` or ``elsewhere``."""
+    addresses: tuple[str, ...]
+    """What stands at the name, as far as the daemon knows."""
+    state: NameState
+    state_for: float
+    reason: str
+    """Why it is so, in words."""
+    reachable: bool | None = None
+    """Whether the health server was reached there from the Internet; ``None``: not known."""
+    next: str = ""
+    """What will be done next, in words without the time."""
+    next_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamesView:
+    """The names of the house in DNS."""
+
+    name: str
+    """The one that follows the living line."""
+    lines: tuple[NameView, ...]
+    moved: UplinkName | None = None
+    """The line on which the daemon holds that name itself (``dns.fast``); ``None``: health checks decide."""
+    moved_for: float = 0.0
+    spent: int = 0
+    """Bytes that all this has cost on the mobile line since the daemon started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,6 +322,8 @@ class Snapshot:
     forced: ForcedView | None = None
     router: RouterView | None = None
     usage: UsageView = UsageView()
+    names: NamesView | None = None
+    """``None``: no names are configured."""
     wired: LineView
     cellular: LineView
     modem: ModemView

@@ -11,6 +11,7 @@ from failberry.config import MOBILE_INTERFACE, Config, Mode
 from failberry.core.facts import Address, NetworkFacts
 from failberry.core.failover import ROLES
 from failberry.core.modem_state import ModemState
+from failberry.core.nameview import names_view
 from failberry.core.notices import advice, notices
 from failberry.core.recovery import HOUR
 from failberry.core.snapshot import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from failberry.core.failover import Failover, Mobile
     from failberry.core.lines import WiredLine
     from failberry.core.modem import Modem
+    from failberry.core.names import PublishedNames
     from failberry.core.reconcile import Reconciler
 
 STEPS_SHOWN = 10
@@ -66,6 +68,7 @@ class ApplianceView:
     refused: tuple[str, ...]
     pinning: str
     standby_proven: bool
+    names: PublishedNames | None
     advice: tuple[Notice, ...]
 
 
@@ -87,6 +90,7 @@ def snapshot(view: ApplianceView, now: float) -> Snapshot:
         forced=_forced(chosen, now),
         router=_router(view, now),
         usage=view.usage,
+        names=names_view(view.names, now),
         wired=wired,
         cellular=cellular,
         modem=_modem(view.modem, now),

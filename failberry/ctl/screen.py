@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         KernelView,
         LineView,
         ModemView,
+        NamesView,
+        NameView,
         Notice,
         SignalView,
         Snapshot,
@@ -108,6 +110,8 @@ def screen(status: Snapshot, *, style: Style, clock: float) -> list[str]:
 
         repair.trouble(page, status)
     _usage(page, status.usage)
+    if status.names is not None:
+        _names(page, status.names)
     next_row(page, status)
     _kernel(page, status.routes, status.firewall)
     page.blank()
@@ -289,6 +293,27 @@ def _usage(page: Page, usage: UsageView) -> None:
     days = f", {count(usage.days_left, 'day', 'days')} left" if usage.days_left is not None else ""
     state = {"capped": "the cap is reached", "lifted": "the cap is reached, and lifted as the last resort"}
     page.row("Data", f"{size(usage.used)}{of} in this cycle{days}", state.get(usage.state, ""))
+
+
+def _names(page: Page, names: NamesView) -> None:
+    """Where the house's names lead."""
+    held = ""
+    if names.moved is not None:
+        held = f"{names.name} is held on the {NAMES[names.moved]} by this Pi, {page.since(names.moved_for)}"
+    page.row("Names", *map(_of_name, names.lines), held or f"{names.name} follows the living line")
+
+
+def _of_name(each: NameView) -> str:
+    leads = f"{each.name} -> {', '.join(each.addresses) or 'nothing known'}"
+    if each.state == "others":
+        return f"{each.name}: {each.reason}"
+    if each.state == "published":
+        reached = "reached" if each.reachable else "not reached"
+        return leads if each.reachable is None else f"{leads}, {reached} from the Internet"
+    then = ""
+    if each.next_in is not None:
+        then = f"; {each.next} in {duration(math.ceil(each.next_in))}" if each.next_in > 0 else ""
+    return f"{leads}, {each.state}: {each.reason}{then}"
 
 
 def next_row(page: Page, status: Snapshot) -> None:

@@ -241,7 +241,7 @@ def test_any_event_in_any_state(*, data: st.DataObject, config: Config, adopted:
                 assert action.why
             elif not isinstance(
                 action,
-                do.ApplyRoutes | do.ApplyFilter | do.ApplyProbes | do.ApplyResolvers | do.ApplyStandby,
+                do.ApplyRoutes | do.ApplyFilter | do.Standing,
             ):
                 assert action.deed not in seen
                 seen.add(action.deed)

@@ -237,7 +237,7 @@ class World:
                 changed, self.filter = self.filter != action.intent, action.intent
                 self.answer(0.05, ev.FilterApplied(backend="nftables", changed=changed))
                 return
-            case do.ApplyProbes() | do.ApplyResolvers() | do.ApplyStandby():
+            case do.ApplyProbes() | do.ApplyResolvers() | do.ApplyStandby() | do.ApplyNames():
                 self.street.take(action)
                 return
         self.deeds.append(action)
