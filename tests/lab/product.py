@@ -108,7 +108,7 @@ class Product:
                 if wanted(told):
                     assert isinstance(told, dict)
                     return told
-            time.sleep(0.3)
+            time.sleep(0.5)
         raise AssertionError(f"{what}: not within {deadline:.0f} s; the status is {told}")
 
     def connected(self, *, deadline: float = 120.0) -> dict[str, Any]:

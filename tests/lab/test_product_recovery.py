@@ -106,8 +106,9 @@ class House:
         """Wait for traffic that flows again after it had stopped; return seconds since the fault."""
         stopped = f"awk '$1 > {self.struck} && $2 != \"{MOBILE}\"' {SAMPLES} | grep -q ."
         flows = f"tail -n 5 {SAMPLES} | grep -c {MOBILE} | grep -qx 5"
-        self.vm.wait_until(stopped, deadline=deadline)
-        self.vm.wait_until(flows, deadline=deadline)
+        # Asked rarely: under emulation each look takes its time from the house.
+        self.vm.wait_until(stopped, deadline=deadline, every=1.0)
+        self.vm.wait_until(flows, deadline=deadline, every=1.0)
         return self.first_good() - self.struck
 
     # --- what was seen -----------------------------------------------------------------------------
