@@ -17,7 +17,7 @@ EXIT_CODES = {
     OK: "done; status: a line carries traffic and nothing is wrong",
     ATTENTION: "refused, and told why; status: it works, but something needs attention",
     NO_LINE: "status: no line works",
-    UNREACHABLE: "the daemon could not be asked",
+    UNREACHABLE: "the daemon, or failberry-dns, could not be asked",
     WAITING: "the mobile line was not up again in time; the daemon goes on",
     USAGE: "wrong command line",
     CONFIG: "the configuration cannot be used",
@@ -25,5 +25,7 @@ EXIT_CODES = {
 """What scripts may rely on.  64 and 78 are EX_USAGE and EX_CONFIG of sysexits.h."""
 
 CONFIG_FILE = "/etc/failberry/failberry.toml"
+CHILD = "/run/failberry-dns/socket"
+"""Where failberry-dns is asked: :data:`failberry.dns.messages.SOCKET`, which is slow to import."""
 UNIT = "failberry"
 """The daemon's systemd unit."""

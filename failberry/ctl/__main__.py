@@ -62,6 +62,10 @@ def _run(arguments: SimpleNamespace) -> int:
             from failberry.ctl import failover
 
             return failover.force(arguments) if rest else failover.show(arguments)
+        case ["dns", _]:
+            from failberry.ctl import dns
+
+            return dns.run(arguments)
         case ["aws", part]:
             from failberry.ctl import aws
 

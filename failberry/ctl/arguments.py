@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from failberry import __version__
 from failberry.control import SOCKET
-from failberry.ctl import CONFIG_FILE, EXIT_CODES
+from failberry.ctl import CHILD, CONFIG_FILE, EXIT_CODES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +38,11 @@ COMMANDS = {
     "modem at": "send one AT command to the modem, if it does no harm now, and print the answer",
     "modem disable-cdrom": "take the stick's CD-ROM away for good, by its maker's command; asks before",
     "modem forget-pin": "forget refused PINs: the configured one is tried once more, and only once",
+    "dns plan": "show what would change in Route 53, what it costs, and how fast it will be",
+    "dns apply": "set the house's name up in Route 53, as planned; shows the plan, and asks before",
+    "dns status": "show what the name servers, Route 53 and the daemon say of the house's names",
+    "dns verify": "ask the zone's own name servers where the house's name leads to; the exit code tells",
+    "dns destroy": "give the zone back as it was found; shows the changes, and asks before",
     "aws deploy": "make or update our functions at AWS, with their key; shows the changes, and asks before",
     "aws destroy": "remove our functions from AWS, and their keys; records and health checks stay",
     "aws doctor": "look whether functions, key, lines, records and health checks fit together; costs",
@@ -76,6 +81,11 @@ _AWS: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
 )
+_CHILD = (
+    "--child",
+    {"metavar": "PATH", "default": CHILD, "help": f"the socket of failberry-dns (default: {CHILD})"},
+)
+_ADOPT = ("--adopt", {"action": "store_true", "help": "replace records of others that are in the way"})
 _OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "status": (_JSON, _WATCH),
     "failover": (_JSON, _WATCH),
@@ -85,7 +95,14 @@ _OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
             "--for",
             {"dest": "seconds", "metavar": "TIME", "type": _seconds, "help": "for so long: 45m, 2h, 1d"},
         ),
+        ("--dns", {"action": "store_true", "help": "hold the house's name in Route 53 on that line, too"}),
+        _CHILD,
     ),
+    "dns plan": (_ADOPT, _JSON, _CHILD),
+    "dns apply": (_ADOPT, _YES, _JSON, _CHILD),
+    "dns status": (_JSON, _CHILD),
+    "dns verify": (_JSON,),
+    "dns destroy": (_YES, _JSON, _CHILD),
     "usage": (_JSON, _WATCH),
     "usage set": (("amount", {"metavar": "AMOUNT", "type": _octets, "help": "for example 1.2GB"}),),
     "usb": (_JSON,),

@@ -68,7 +68,15 @@ def force(arguments: SimpleNamespace) -> int:
         )
         done = f"New connections take the {NAMES[line]} {until}."
     wanted = None if line == "auto" else line
-    return request(arguments, lambda: _call(arguments.socket, wanted, seconds), done=done)
+    if arguments.dns:
+        from failberry.ctl import hold  # late: it speaks to Route 53
+
+        return hold.run(arguments, lambda: _request(arguments, wanted, done))
+    return _request(arguments, wanted, done)
+
+
+def _request(arguments: SimpleNamespace, wanted: str | None, done: str) -> int:
+    return request(arguments, lambda: _call(arguments.socket, wanted, arguments.seconds), done=done)
 
 
 def _call(path: str, line: str | None, seconds: float | None) -> None:
