@@ -18,8 +18,8 @@ from failberry.aws.keys import SECRET_BYTES, KeyPlan, plan_keys
 from failberry.aws.session import Session
 from failberry.aws.settings import Settings
 from failberry.aws.stack import Draft, Stack, Stacks, Tell
+from failberry.aws.zone import find, find_zone_id
 from failberry.core.snapshot import UplinkName
-from failberry.dns.reading import read, zone_id_of
 from failberry.dns.wish import alarm_name, wish_of
 from failberry.errors import AdapterError, AdapterReason
 from failberry.naming import Publisher
@@ -48,8 +48,6 @@ class Deployed:
     url: str
     alarms: bool
     """Whether alarms that health checks copy were changed."""
-    restart: bool
-    """Whether the daemon has another key than the file now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +107,7 @@ class Deployment:
             keys=keys,
             outdated=outdated,
             lines=(
-                *(each.line() for each in (draft.changes if draft is not None else ())),
+                *_stack_lines(draft),
                 *(f"~ code of {each}: {len(code.archive) / 1000:.0f} kB" for each in outdated),
                 *keys.words,
             ),
@@ -133,7 +131,7 @@ class Deployment:
             tell(f"the code of {name} is uploaded")
             self._functions.upload(name, code.archive)
         touched = {each.name for each in (plan.draft.changes if plan.draft is not None else ())}
-        return Deployed(url=self.url(), alarms=bool(touched & _LINE_ALARMS), restart=plan.keys.restart)
+        return Deployed(url=self.url(), alarms=bool(touched & _LINE_ALARMS))
 
     def _write_keys(self, keys: KeyPlan, tell: Tell) -> None:
         # At AWS first: a file without its key there would lock the Pi out.
@@ -203,10 +201,7 @@ class Deployment:
     def _zone_id(self) -> str:
         if self._dns.zone_id:
             return self._dns.zone_id
-        place = f"looking for the zone {self._dns.zone}"
-        return zone_id_of(
-            lambda operation, wanted: self._aws.ask("route53", operation, wanted, place), self._dns.zone
-        )
+        return find_zone_id(self._aws, self._dns.zone)
 
     def _secrets(self, event: str) -> tuple[str, ...]:
         paths = (layout.path_of(self._health, line) for line in UplinkName)
@@ -215,15 +210,8 @@ class Deployment:
     def _followers(self) -> Iterator[str]:
         """Health checks that would be left without their alarm."""
         alarms = {(self._dns.region, alarm_name(self._dns.stack, line)) for line in UplinkName}
-        place = "reading the health checks"
         try:
-            found = read(
-                lambda operation, wanted: self._aws.ask("route53", operation, wanted, place),
-                lambda region, wanted: self._aws.ask(
-                    "cloudwatch", "describe_alarms", wanted, place, region=region
-                ),
-                wish_of(self._dns, self._health),
-            )
+            found = find(self._aws, wish_of(self._dns, self._health))
         except AdapterError as error:
             yield f"it is not known whether a health check follows its alarms: {error.evidence}"
             return
@@ -234,3 +222,10 @@ class Deployment:
                     f"the health check {check.id} follows the alarm {name}, and would never know again how "
                     "the line is: run `failberryctl dns destroy` first, or choose another check in [dns]"
                 )
+
+
+def _stack_lines(draft: Draft | None) -> Iterator[str]:
+    if draft is not None:
+        yield from (each.line() for each in draft.changes)
+        if not draft.changes:
+            yield "~ parameters and outputs of the stack, no resource"

@@ -29,8 +29,6 @@ class KeyPlan:
     """For the file; None: it stays as it is."""
     words: tuple[str, ...] = ()
     """The changes, one a line; without secrets."""
-    restart: bool = False
-    """Whether a daemon that runs has another secret than the file will have."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -92,7 +90,6 @@ def plan_keys(
         document=json.dumps(document, sort_keys=True) if changed else None,
         secret=secret if secret != local else None,
         words=tuple(words),
-        restart=local is not None and secret != local,
     )
 
 

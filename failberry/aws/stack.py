@@ -193,7 +193,7 @@ class Stacks:
             found += [
                 (each["LogicalResourceId"], each["ResourceType"])
                 for each in told.get("StackResourceSummaries", ())
-                if each.get("ResourceStatus") != "DELETE_COMPLETE"
+                if each["LogicalResourceId"] and each.get("ResourceStatus") != "DELETE_COMPLETE"
             ]
             if not told.get("NextToken"):
                 break

@@ -9,11 +9,11 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 
-from failberry.ctl import CONFIG, CONFIG_FILE, OK, USAGE
+from failberry.ctl import ATTENTION, CONFIG, CONFIG_FILE, OK, USAGE
 from failberry.ctl.commands import refuse
 from failberry.ctl.style import Style, clean
 from failberry.ctl.words import config_problems
@@ -21,8 +21,11 @@ from failberry.errors import AdapterError, ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from failberry.adapters.pinned import Line
+    from failberry.aws.doctor import Finding
     from failberry.aws.session import Connect, Session
     from failberry.aws.settings import Settings
+    from failberry.core.snapshot import UplinkName
 
     Command = Callable[[SimpleNamespace, Settings, Connect | None], int]
 
@@ -97,10 +100,10 @@ def _deploy(arguments: SimpleNamespace, settings: Settings, connect: Connect | N
     _tell_url(done.url, settings)
     if done.alarms:
         _tell(
-            "Now `failberryctl dns apply`: health checks copy the settings of their alarms, and must be told."
+            "Now `failberryctl dns apply`: it has the health checks read the settings of their alarms anew."
         )
-    if plan.keys.document is not None or plan.keys.secret is not None:
-        _tell_key(arguments, restart=done.restart, rotated=arguments.rotate_key)
+    if plan.keys.secret is not None:
+        _tell_key(arguments, rotated=arguments.rotate_key)
     return OK
 
 
@@ -160,17 +163,14 @@ def _tell_url(url: str, settings: Settings) -> None:
         print(f'It is reached at {url}. Write that into the configuration, under [dns]:\n\nurl = "{url}"\n')
 
 
-def _tell_key(arguments: SimpleNamespace, *, restart: bool, rotated: bool) -> None:
-    if restart:
-        _tell("Now `sudo systemctl restart failberry`: a daemon that runs still has the old key.")
-    if rotated:
-        _tell(
-            "Once that is done, `failberryctl aws deploy` takes the old key away; until then both are valid."
-        )
+def _tell_key(arguments: SimpleNamespace, *, rotated: bool) -> None:
     from failberry.aws.keyfile import KEY_FILE
 
     if arguments.key_file != KEY_FILE:
         _tell(f"Carry {arguments.key_file} to the Pi, as {KEY_FILE}, for root alone (mode 0600).")
+    _tell("Then `sudo systemctl restart failberry` on the Pi, which reads its key when it starts.")
+    if rotated:
+        _tell("After that `failberryctl aws deploy` takes the old key away; until then both are valid.")
 
 
 def _agreed(question: str) -> bool:
@@ -201,4 +201,68 @@ def _wrapped(text: str) -> list[str]:
     return Style.of(sys.stdout, os.environ).wrap(text)
 
 
-COMMANDS = {"deploy": deploy, "destroy": destroy, "policy": policy}
+def doctor(
+    arguments: SimpleNamespace,
+    connect: Connect | None = None,
+    lines: Mapping[UplinkName, Line] | None = None,
+) -> int:
+    """Look whether everything fits together."""
+
+    def look(arguments: SimpleNamespace, settings: Settings, connect: Connect | None) -> int:
+        return _doctor(arguments, settings, connect, lines)
+
+    return _with_settings(arguments, look, connect)
+
+
+def _doctor(
+    arguments: SimpleNamespace,
+    settings: Settings,
+    connect: Connect | None,
+    lines: Mapping[UplinkName, Line] | None,
+) -> int:
+    from failberry.aws.doctor import Level, diagnose
+    from failberry.aws.examine import Examination, lines_of
+    from failberry.aws.keyfile import KeyFile
+    from failberry.aws.recordcare import look_at_addresses, look_at_costs, look_at_records
+    from failberry.dns.wish import wish_of
+
+    desired = wish_of(settings.dns, settings.config.health)
+    evidence = Examination(
+        settings,
+        desired,
+        _session(arguments, connect),
+        key_file=KeyFile(arguments.key_file),
+        lines=lines or lines_of(settings),
+    ).look()
+    findings = [
+        *diagnose(settings.config, settings.dns, evidence),
+        *look_at_records(desired, evidence.found),
+        *look_at_addresses(desired, evidence.found, evidence.reflections),
+        *look_at_costs(desired),
+    ]
+    if arguments.json:
+        print(json.dumps([_document(each) for each in findings], indent=2))
+    else:
+        style = Style.of(sys.stdout, os.environ)
+        print("\n".join(line for each in findings for line in _shown(each, style)))
+    return OK if all(each.level is Level.GOOD for each in findings) else ATTENTION
+
+
+def _document(finding: Finding) -> dict[str, str]:
+    return {name: str(getattr(finding, name)) for name in ("level", "what", "words", "cure")}
+
+
+_SIGNS = {"good": "ok", "attention": "!", "bad": "!!", "unknown": "?"}
+_TONES = {"attention": "attention", "bad": "bad", "unknown": "attention"}
+
+
+def _shown(finding: Finding, style: Style) -> list[str]:
+    words = clean(f"{finding.what}: {finding.words}")
+    lines = style.wrap(words, first=f"{_SIGNS[finding.level]:3}", rest="   ")
+    if finding.cure:
+        lines += style.wrap(clean(finding.cure), first=f"   {style.arrow} ", rest="     ")
+    tone = _TONES.get(finding.level)
+    return [style.paint(each, tone) for each in lines] if tone is not None else lines
+
+
+COMMANDS = {"deploy": deploy, "destroy": destroy, "doctor": doctor, "policy": policy}

@@ -221,7 +221,7 @@ def _settings(config: Mapping[str, Any]) -> CheckSettings:
 
 def alarm(region: str, document: Mapping[str, Any]) -> Alarm:
     """Read a MetricAlarm of CloudWatch's DescribeAlarms."""
-    plain = "Metrics" not in document and "ExtendedStatistic" not in document and "Statistic" in document
+    plain = not document.get("Metrics") and not document.get("ExtendedStatistic") and "Statistic" in document
     return Alarm(
         region=region,
         name=document["AlarmName"],

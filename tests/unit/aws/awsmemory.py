@@ -18,7 +18,8 @@ from ddns.endpoint import Doors, Endpoint
 from ddns.keys import KeyRing
 from ddns.ports import CloudError, Entry, Reached, RecordSet, Stale
 from ddns.update import Publisher, Settings
-from functionurl import event
+
+from tests.unit.aws.functionurl import event
 
 NOW = 1_795_000_000_000
 """The server's clock, milliseconds."""

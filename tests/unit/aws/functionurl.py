@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -72,7 +73,13 @@ class FunctionUrl:
     """Serves a handler until the ``with`` ends.  ``source`` may be changed between requests."""
 
     def __init__(
-        self, handler: Handler, *, source: str | None = None, address: str = "127.0.0.1", port: int = 0
+        self,
+        handler: Handler,
+        *,
+        source: str | None = None,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.source = source
         emulator = self
@@ -124,9 +131,14 @@ class FunctionUrl:
         self.failures: list[Exception] = []
         """What the handler raised."""
         self._server = Listener((address, port), Request)
+        if tls is not None:
+            # Each connection shakes hands in its own thread, when it reads.
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         host = f"[{address}]" if ":" in address else address
-        self.url = f"http://{host}:{self._server.server_port}/"
+        self.url = f"{'http' if tls is None else 'https'}://{host}:{self._server.server_port}/"
 
     def __enter__(self) -> Self:
         self._thread.start()

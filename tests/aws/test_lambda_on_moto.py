@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from awsmemory import ELSEWHERE, HOST, OLD_SECRET, SECRET, SOURCE, SOURCE6, Request, keys
 from ddns import aws, handler
 from ddns.endpoint import Endpoint
 from ddns.ports import CloudError, Entry, Stale
 from moto import mock_aws
 from ping import aws as ping_aws
+
+from tests.unit.aws.awsmemory import ELSEWHERE, HOST, OLD_SECRET, SECRET, SOURCE, SOURCE6, Request, keys
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "testing",

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.awskit.certificates import Certificate, certify
+from tests.awskit.island import Island, island
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return certify(tmp_path_factory.mktemp("tls"), "IP:127.0.0.1", "DNS:localhost")
+
+
+@pytest.fixture
+def account(certificate: Certificate) -> Iterator[Island]:
+    with island(certificate) as made:
+        yield made
