@@ -11,7 +11,12 @@ from tests.linters.deb import unpack
 from tests.linters.tree import ROOT, judge
 
 UNITS = Path("usr/lib/systemd/system")
-EXPOSURE = {"failberry.service": 4.0, "failberry-health.service": 1.5, "failberry-vrrp.service": 2.6}
+EXPOSURE = {
+    "failberry.service": 4.0,
+    "failberry-health.service": 1.5,
+    "failberry-dns@.service": 1.2,
+    "failberry-vrrp.service": 2.6,
+}
 
 OTHERS = ("usr/bin/kill", "usr/sbin/keepalived")
 """Programs of other packages that they start."""
