@@ -176,8 +176,8 @@ class Publication:
             self.publishing.reset()
             self.verifying.reset()
 
-    def take(self, call: Question, answer: Answer, foreign: frozenset[Address], now: float) -> None:
-        """Take an answer; ``foreign``: what the other line is found at."""
+    def take(self, call: Question, answer: Answer, foreign: frozenset[Address] | None, now: float) -> None:
+        """Take an answer; ``foreign``: what the other line is found at, if that is known."""
         match answer:
             case Published() if isinstance(call, Publish):
                 self._published(call, answer, now)
@@ -243,7 +243,7 @@ class Publication:
             self.stands = tuple(sorted(set(addresses), key=int))
             self._verify_at = now + self.dice.uniform(*VERIFY)
 
-    def _reflected(self, address: Address, foreign: frozenset[Address], now: float) -> None:
+    def _reflected(self, address: Address, foreign: frozenset[Address] | None, now: float) -> None:
         before, self.unreflected = self.where.seen_as, None
         if self.trouble is None:
             self.failing_since = None

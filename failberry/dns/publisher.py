@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from itertools import count
 from typing import assert_never
 
@@ -43,6 +44,8 @@ LOST = 5.0
 """Seconds after that until an answer is missed."""
 CHILD_OCTETS = 25_000
 """Bytes of an errand of the child, by estimate: two or three TLS connections to AWS."""
+PATIENCE = 3
+"""Failures of the other line to learn where it is found, for which this one waits."""
 LONGEST_PROBE = 128
 """Characters of a path that our function takes."""
 
@@ -89,6 +92,10 @@ class Publisher:
         for name, line in wanted.items():
             for each in self._publications[name]:
                 each.observe(line, now)
+                if intent is not None:
+                    each.where.disown(
+                        (it for there in intent.lines if there is not line for it in there.addresses), now
+                    )
         for name, flight in list(self._flights.items()):
             if _moot(flight, wanted.get(name), self._publications.get(name, [])):
                 del self._flights[name]
@@ -112,8 +119,7 @@ class Publisher:
 
     def turn(self, now: float) -> list[Call]:
         """Return the calls that are due; each is answered by :meth:`take`."""
-        self._miss(now)
-        calls: list[Call] = []
+        calls = self._miss(now)
         if self._moving is None and (due := self._fast.due(now)) is not None and due <= now:
             self._fast.pace.spend(now)
             move = Move(number=next(self._numbers), timeout=CHILD_TIME, forced=self._fast.wanted)
@@ -263,7 +269,7 @@ class Publisher:
         elif over is UplinkName.CELLULAR:
             self.spent += octets
         if publication is not None:
-            publication.take(call, answer, self._foreign(name), now)
+            publication.take(call, answer, self._foreign(name, publication.family), now)
 
     def _moved(self, flight: _Flight, answer: Answer, now: float) -> None:
         self._moving = None
@@ -275,24 +281,42 @@ class Publisher:
         if self._intent is not None and self._intent.active is UplinkName.CELLULAR:
             self.spent += CHILD_OCTETS
 
-    def _foreign(self, name: UplinkName) -> frozenset[Address]:
-        """Where the other line is found."""
-        found = {each for line in self._lines() if line.line is not name for each in line.addresses}
-        for publication in self._every():
-            if publication.line is not name and publication.where.seen_as is not None:
-                found.add(publication.where.seen_as)
+    def _foreign(self, name: UplinkName, family: int) -> frozenset[Address] | None:
+        """Where the other line is found; ``None``: that will soon be known."""
+        found: set[Address] = set()
+        for line in self._lines():
+            if line.line is name:
+                continue
+            found.update(line.addresses)
+            found.update(self._fixed(line.line))
+            for each in self._publications.get(line.line, ()):
+                found.update(each.where.heard_of)
+                unknown = each.where.translated and each.where.exists and not each.where.heard_of
+                asked = each.family == family and each.where.reflector and line.state is LineState.UP
+                if unknown and asked and each.where.pace.failures < PATIENCE:
+                    return None
         return frozenset(found)
 
-    def _miss(self, now: float) -> None:
-        """Answer in the world's stead where no answer came."""
+    def _fixed(self, line: UplinkName) -> Iterator[Address]:
+        """Addresses that the owner wrote down for a line."""
+        if self._intent is not None and (dns := self._intent.config.dns) is not None:
+            yield from map(
+                ip_address, dns.wired_address if line is UplinkName.WIRED else dns.cellular_address
+            )
+
+    def _miss(self, now: float) -> list[Call]:
+        """Answer in the world's stead where no answer came, and give those calls up."""
+        missed: list[Call] = []
         flights = [*self._flights.values(), *([self._moving] if self._moving is not None else [])]
         for flight in flights:
             if now >= flight.until:
                 words = f"no answer for {flight.call.timeout + LOST:.0f} s"
+                missed.append(Abandon(number=flight.call.number))
                 self.take(
                     Failed(number=flight.call.number, trouble=Trouble.SILENT, evidence=words),
                     now,
                 )
+        return missed
 
 
 def _moot(flight: _Flight, line: NamedLine | None, publications: list[Publication]) -> bool:

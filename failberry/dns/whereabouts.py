@@ -69,6 +69,11 @@ class Whereabouts:
         return self.own is None or self.own == self._translated
 
     @property
+    def heard_of(self) -> frozenset[Address]:
+        """What our function has seen of it, agreed upon or not."""
+        return frozenset(each for each in (self.seen_as, self._once) if each is not None)
+
+    @property
     def exists(self) -> bool:
         """Whether the line has anything of this family."""
         return self.own is not None or self.hidden is not None
@@ -108,23 +113,31 @@ class Whereabouts:
         if self._stale:
             self._due = now + about(1.0, self.dice)
 
-    def heard(self, address: Address, foreign: frozenset[Address], now: float) -> None:
-        """Take what our function sees; ``foreign``: what the other line is found at."""
+    def heard(self, address: Address, foreign: frozenset[Address] | None, now: float) -> None:
+        """Take what our function sees.
+
+        ``foreign``: what the other line is found at; as long as that is not known, nothing is agreed upon.
+        """
         self.pace.reset()
-        self.astray = address if address in foreign else None
+        self.astray = address if foreign is not None and address in foreign else None
         self.useless = address if unreachable(address) is not None else None
         if self.astray or self.useless:
             self._once, self.strays = None, 0
             if self.seen_as == address:
                 self.seen_as = None
             self._due = now + (about(ASTRAY, self.dice) if self.astray else self._pause())
-        elif address in (self.seen_as, self._once):
+        elif address == self.seen_as or (address == self._once and foreign is not None):
             self.seen_as, self._once, self._stale, self.strays = address, None, False, 0
             self._due = now + self._pause()
         else:
-            self.strays += self._once is not None
+            self.strays += self._once not in (None, address)
             self._once = address
             self._due = now + about(AGREE if self.strays < STRAYS else UNSTEADY, self.dice)
+
+    def disown(self, foreign: Iterable[Address], now: float) -> None:
+        """Note which addresses the other line has itself: what was agreed upon may turn out to be one."""
+        if self.seen_as is not None and self.seen_as in set(foreign):
+            self.heard(self.seen_as, frozenset((self.seen_as,)), now)
 
     def contradicted(self, now: float) -> None:
         """Note that our function has seen another address than the one that was to be published."""
