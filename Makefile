@@ -11,7 +11,7 @@ WITH_DEB := FAILBERRY_DEB=$(CURDIR)/$(DEB)
 PACKAGES := git build-essential debhelper dh-python fakeroot lintian shellcheck \
 	python3-venv python3-dev pkg-config libsystemd-dev \
 	systemd ppp nftables iptables iproute2 iputils-ping procps conntrack curl busybox \
-	dnsmasq-base keepalived \
+	dnsmasq-base keepalived ddclient inadyn openssl \
 	qemu-system-x86 qemu-utils mmdebstrap debian-archive-keyring e2fsprogs util-linux
 
 TIERS := lint unit simulation netns lab
