@@ -270,6 +270,7 @@ def _status(arguments: SimpleNamespace, look: Look) -> int:
         no_api=no_api,
         names=names,
         no_names=no_names,
+        may_not=child.needs_root(),
         fixed=fixed,
     )
     wrong = faults(standing)
@@ -293,7 +294,7 @@ def _servers(standing: Standing) -> dict[str, Any]:
 
 def _from_api(arguments: SimpleNamespace) -> tuple[StatusResult | None, str]:
     if child.needs_root():
-        return None, "only root may; put `sudo` in front"
+        return None, "not asked, for only root may: put `sudo` in front"
     try:
         request = StatusRequest(wish=wish(arguments))
         return child.ask(arguments.child, request, StatusResult, tell=progress), ""

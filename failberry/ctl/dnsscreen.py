@@ -59,9 +59,12 @@ class Standing:
     """Why no name server could be asked."""
     api: StatusResult | None
     no_api: str
+    """Why Route 53 could not be asked."""
     names: Mapping[str, Any] | None
     """The daemon's part of the status document."""
     no_names: str
+    may_not: bool = False
+    """Whether Route 53 was not asked because only root may: no fault."""
     fixed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Addresses that lines have for ever, by the configuration."""
 
@@ -102,7 +105,7 @@ def server_faults(standing: Standing) -> Iterator[str]:
 
 def _api_faults(standing: Standing) -> Iterator[str]:
     api = standing.api
-    if standing.no_api:
+    if standing.no_api and not standing.may_not:
         yield f"Route 53 could not be asked: {standing.no_api}"
     if api is None:
         return
@@ -154,6 +157,8 @@ def status_lines(standing: Standing, style: Style) -> list[str]:
     _line_rows(page, standing)
     if standing.api is not None:
         _api_rows(page, standing.api)
+    elif standing.may_not:
+        page.row("Route 53", standing.no_api)
     if standing.no_names:
         page.row("Daemon", standing.no_names)
     for each in (standing.names or {}).get("lines", ()):

@@ -11,12 +11,16 @@ from pathlib import Path
 
 from tests.linters.tree import ROOT, accuse, tracked
 
-PURE_PACKAGES = ("failberry/core", "failberry/at")
+PURE_PACKAGES = ("failberry/core", "failberry/at", "failberry/dns")
+IMPURE_PARTS = {Path("failberry/dns/route53.py"), Path("failberry/dns/__main__.py")}
+"""Of those packages, what does touch the world; nothing pure may import it."""
 PURE_MODULES = {
     "__future__", "calendar", "collections", "contextlib", "dataclasses", "datetime", "enum", "functools",
     "hashlib", "ipaddress", "itertools", "math", "operator", "random", "re", "string", "types", "typing",
 }  # fmt: skip
 """What neither asks the time nor touches the world; of ``random`` the seeded class, of dates no present."""
+PURE_FOR_MESSAGES = {"failberry/dns": {"hmac", "json"}}
+"""And what those need who speak to others in documents."""
 CLOCKS = {"now", "today", "utcnow"}
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
 FORBIDDEN_WORDS = {"manager", "managers", "helper", "helpers", "util", "utils"}
@@ -55,18 +59,21 @@ def ours(module: str) -> Path | None:
 
 def test_what_decides_touches_nothing() -> None:
     faults: list[str] = []
-    waiting, seen = tracked(*(f"{package}/*.py" for package in PURE_PACKAGES)), set[Path]()
+    parts = tracked(*(f"{package}/*.py" for package in PURE_PACKAGES))
+    assert set(parts) > IMPURE_PARTS
+    waiting, seen = [each for each in parts if each not in IMPURE_PARTS], set[Path]()
     assert waiting
     while waiting:
         path = waiting.pop()
         if path in seen:
             continue
         seen.add(path)
+        allowed = PURE_MODULES | PURE_FOR_MESSAGES.get(str(path.parent), set())
         for line, module in imports(path):
             if module.partition(".")[0] == "failberry":
                 # Whatever it imports of ours must be as pure as itself.
                 waiting += filter(None, [ours(module)])
-            elif module.partition(".")[0] not in PURE_MODULES:
+            elif module.partition(".")[0] not in allowed:
                 faults.append(f"{path}:{line}: imports {module}")
         for node in ast.walk(parsed(path)):
             match node:
