@@ -21,7 +21,8 @@ SETTINGS is a JSON file; besides what :func:`tests.awskit.endpoint.seed` takes, 
     ping_region, namespace            eu-central-1, Failberry/Ping
     ping_period  60                   seconds (of AWS) between two runs of it
 
-The kit's further paths: GET /kit/health (verdicts and their history), POST /kit/resolve ["name", "A"].
+The kit's further paths: GET /kit/health (verdicts and their history, runs of ping), and POST /kit/resolve
+with ["name", "A"].
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Cloud:
         self.api = account(_with_name_servers(settings))
         self.metrics = Metrics(time.monotonic)
         self._records = list(self.api.records.values())
+        self._pings = 0
         self.checkers = Checkers(
             checks=self.api.checks,
             resolve=self._addresses,
@@ -76,7 +78,7 @@ class Cloud:
             self.api,
             services={"route53": self._route53, "monitoring": self._monitoring},
             errands={
-                "health": lambda _: self.checkers.view(),
+                "health": lambda _: self.checkers.view() | {"pings": self._pings},
                 "resolve": self._resolve,
                 "records": self._change_records,
             },
@@ -185,6 +187,7 @@ class Cloud:
                 seconds=self.pace.patience(_PING_SECONDS),
                 pause=self.pace.span(_PING_PAUSE),
             )
+            self._pings += 1
             await asyncio.sleep(following - asyncio.get_running_loop().time())
 
     def _put(self, namespace: str, figures: Any) -> None:

@@ -50,6 +50,7 @@ def main() -> None:
         state=directory / "state.sqlite",
         runtime=directory,
         hook=directory / "session-hook",
+        dns_socket=str(directory / "dns.socket"),
     )
     asyncio.run(daemon.run(load(places.config), places, listen(str(places.control))))
 

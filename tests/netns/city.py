@@ -62,7 +62,9 @@ def _cable(one: Namespace, here: str, other: Namespace, there: str) -> None:
 class City:
     """The namespaces, wired up and routed; nothing runs yet.  Made by :func:`city`."""
 
-    def __init__(self, mode: Mode, folder: Path, stack: contextlib.ExitStack) -> None:
+    def __init__(
+        self, mode: Mode, folder: Path, stack: contextlib.ExitStack, *, resolves: bool = True
+    ) -> None:
         self.mode, self.folder, self._stack = mode, folder, stack
         names = ("pi", "client", "gw", "core", "inet", "stick", "router")
         made = stack.enter_context(namespaces(*names))
@@ -84,7 +86,7 @@ class City:
             self._pi_as_the_router()
         else:
             self._pi_beside_the_router()
-        self.start(self.inet, sys.executable, str(HERE / "farside.py"), SERVER, *DNS)
+        self.start(self.inet, sys.executable, str(HERE / "farside.py"), SERVER, *(DNS if resolves else ()))
 
     # --- building ------------------------------------------------------------------------------
 
@@ -353,12 +355,12 @@ def _ended(program: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def city(mode: Mode = Mode.DUAL_WAN_ROUTER) -> Iterator[City]:
-    """A city for the time of some tests."""
+def city(mode: Mode = Mode.DUAL_WAN_ROUTER, *, resolves: bool = True) -> Iterator[City]:
+    """A city for the time of some tests; without ``resolves``, somebody else answers at ``DNS``."""
     folder = Path(tempfile.mkdtemp(prefix="failberry-city-"))
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        yield City(mode, folder, stack)
+        yield City(mode, folder, stack, resolves=resolves)
 
 
 __all__ = ["MOBILE", "MOBILE_INTERFACE", "SERVER", "WIRED", "City", "city"]

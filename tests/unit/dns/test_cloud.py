@@ -66,6 +66,6 @@ def test_a_record_that_is_written_is_resolved_a_little_later(tmp_path: Path) -> 
         while not kit("resolve", ["wired.example.net", "A"])["records"]:
             assert time.monotonic() < end
         assert ask("wired.example.net")[-4:] == socket.inet_aton("1.2.3.4")
-        assert kit("health") == {"timeline": [], "checks": {}}
+        assert kit("health")["timeline"] == []
         program.stdin.close()
         assert program.wait(10) == 0
