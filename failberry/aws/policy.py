@@ -27,7 +27,7 @@ class Scope:
 
     account: str = "*"
     checks: tuple[str, ...] = ()
-    """Ids of the lines' health checks; none: any of the account."""
+    """Ids of the lines' health checks, as they are known once they are made; none: any of the account."""
 
 
 def policy(role: str, dns: Dns, scope: Scope) -> dict[str, Any]:
@@ -45,19 +45,22 @@ def partition(region: str) -> str:
 
 
 def _daemon(dns: Dns, scope: Scope) -> Iterator[Statement]:
-    """Of the key that lies on the Pi: even stolen it moves nothing but the lines' own addresses."""
+    """Of the key that lies on the Pi: even stolen it moves nothing but the lines' own addresses.
+
+    It publishes, and moves the name if that is wished for; `dns plan` and `dns apply` need the deployer's.
+    """
     names = sorted(layout.written_by(dns, Publisher.ROUTE53).values())
     if not names and not dns.fast:
         words = "no line's source is route53, and dns.fast is off: the Pi needs no AWS key"
         raise AdapterError(AdapterReason.UNSUPPORTED, words)
-    yield _zone_reading(dns)
-    yield _allow("FindZone", ["route53:ListHostedZonesByName"], "*")
+    yield _allow("ReadRecords", ["route53:ListResourceRecordSets"], _zone(dns))
     if names:
         yield _records("ChangeOwnNames", dns, names=names, types=["A", "AAAA"], actions=["UPSERT"])
-        yield _allow("SeeChanges", ["route53:GetChange"], f"{_route53(dns)}change/*")
     if dns.fast:
+        yield _allow("ReadZone", ["route53:GetHostedZone"], _zone(dns))
         yield from _check_reading(dns, scope)
-        yield _allow("MoveTheName", ["route53:UpdateHealthCheck"], _checks(dns, scope))
+        moved = [f"{_route53(dns)}healthcheck/{each}" for each in scope.checks]
+        yield _allow("MoveTheName", ["route53:UpdateHealthCheck"], moved or _checks(dns))
 
 
 def _lambda(dns: Dns, scope: Scope) -> Iterator[Statement]:
@@ -177,7 +180,7 @@ def _deployer(dns: Dns, scope: Scope) -> Iterator[Statement]:
         f"{here('ssm')}parameter{layout.keys_parameter(stack)}",
     )
     yield _allow("FindZone", ["route53:ListHostedZonesByName"], "*")
-    yield _zone_reading(dns)
+    yield _allow("ReadZone", ["route53:GetHostedZone", "route53:ListResourceRecordSets"], _zone(dns))
     yield _records(
         "ChangeNames",
         dns,
@@ -195,18 +198,15 @@ def _deployer(dns: Dns, scope: Scope) -> Iterator[Statement]:
             "route53:ChangeTagsForResource", "route53:DeleteHealthCheck", "route53:GetHealthCheckStatus",
             "route53:ListTagsForResources", "route53:UpdateHealthCheck",
         ],
-        _checks(dns, scope),
+        _checks(dns),
     )  # fmt: skip
     yield _allow("SeeAnswers", ["route53:TestDNSAnswer"], "*")
 
 
-def _zone_reading(dns: Dns) -> Statement:
-    return _allow("ReadZone", ["route53:GetHostedZone", "route53:ListResourceRecordSets"], _zone(dns))
-
-
 def _check_reading(dns: Dns, scope: Scope) -> Iterator[Statement]:
     yield _allow("ListChecks", ["route53:ListHealthChecks"], "*")
-    yield _allow("ReadMarks", ["route53:ListTagsForResources"], _checks(dns, scope))
+    # Of whom a check is, only its tags say: those of all checks of the account are read.
+    yield _allow("ReadMarks", ["route53:ListTagsForResources"], _checks(dns))
     here, alarms = _here(dns, scope), [alarm_name(dns.stack, line) for line in UplinkName]
     if layout.pinged(dns):
         arns = [f"{here('cloudwatch')}alarm:{each}" for each in alarms]
@@ -242,8 +242,8 @@ def _zone(dns: Dns) -> str:
     return f"{_route53(dns)}hostedzone/{dns.zone_id}"
 
 
-def _checks(dns: Dns, scope: Scope) -> list[str]:
-    return [f"{_route53(dns)}healthcheck/{each}" for each in scope.checks or ("*",)]
+def _checks(dns: Dns) -> str:
+    return f"{_route53(dns)}healthcheck/*"
 
 
 def _here(dns: Dns, scope: Scope) -> Callable[[str], str]:
