@@ -70,6 +70,8 @@ class UpdateHealthCheck:
     before: CheckSettings
     after: CheckSettings
     reason: str
+    reread: bool = True
+    """Whether the check copies its alarm's settings anew, for which the alarm has to be there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

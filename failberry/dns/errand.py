@@ -37,7 +37,7 @@ from failberry.dns.messages import (
     StatusResult,
     Step,
 )
-from failberry.dns.reading import records_at, zone_id_of
+from failberry.dns.reading import read_pair, records_at, zone_id_of
 from failberry.dns.records import Found, HealthCheck, Record, canonical
 from failberry.dns.register import is_of_pair, line_of
 from failberry.dns.wire import Document
@@ -231,7 +231,9 @@ def _kind(address: Address) -> str:
 
 
 def _move(wish: Desired, forced: UplinkName | None, api: Api, tell: Tell) -> MoveResult:
-    found = api.read(wish)
+    # In an outage seconds count, and bytes: neither the rest of the zone nor the alarms are read.
+    place = f"reading the switches of {wish.name}"
+    found = read_pair(lambda operation, parameters: api.ask(operation, parameters, place), wish)
     changes: list[UpdateHealthCheck] = []
     for line in UplinkName:
         check = _used(line, wish, found)
@@ -252,6 +254,7 @@ def _move(wish: Desired, forced: UplinkName | None, api: Api, tell: Tell) -> Mov
                     before=check.settings,
                     after=after,
                     reason=reason,
+                    reread=False,
                 )
             )
     # A line is let in before the other is shut out.

@@ -41,6 +41,22 @@ def read(ask: Ask, ask_alarms: AskAlarms, desired: Desired) -> Found:
     )
 
 
+def read_pair(ask: Ask, desired: Desired) -> Found:
+    """Read the records of the house's name, and the health checks: what its switches need, and no more.
+
+    Raises AdapterError.
+    """
+    zone_id = desired.zone_id or zone_id_of(ask, desired.zone)
+    documents = list(_health_checks(ask))
+    tags = dict(_tags(ask, [each["Id"] for each in documents]))
+    return Found(
+        zone_id=_bare(zone_id),
+        zone=desired.zone,
+        records=records_at(ask, zone_id, desired.name),
+        checks=tuple(wire.health_check(each, tags.get(each["Id"], {})) for each in documents),
+    )
+
+
 def _bare(zone_id: str) -> str:
     return zone_id.rpartition("/")[2]
 

@@ -160,7 +160,7 @@ def _update(change: UpdateHealthCheck) -> Document:
     before, after = _target(change.before), _target(change.after)
     update: Document = {"HealthCheckId": change.check, "HealthCheckVersion": change.version}
     update |= {key: value for key, value in after.items() if before.get(key) != value}
-    if "AlarmIdentifier" in after:
+    if "AlarmIdentifier" in after and change.reread:
         # The alarm's settings are copied anew by every request that names it.
         update["AlarmIdentifier"] = after["AlarmIdentifier"]
     if change.before.disabled is not change.after.disabled:

@@ -207,6 +207,22 @@ def test_the_switches() -> None:
     assert not world.move(None)
 
 
+def test_the_switches_need_few_questions() -> None:
+    world = World(MAIL)
+    world.apply()
+    world.api.alarms.clear()
+    world.api.calls.clear()
+    assert world.move(UplinkName.CELLULAR)
+    assert world.api.calls == [
+        "list_hosted_zones_by_name",
+        "list_health_checks",
+        "list_tags_for_resources",
+        "list_resource_record_sets",
+        "update_health_check",
+        "update_health_check",
+    ]
+
+
 def test_a_line_is_let_in_before_the_other_is_shut_out() -> None:
     world = World()
     world.apply()
