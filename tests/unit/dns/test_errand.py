@@ -21,7 +21,7 @@ from failberry.dns.messages import (
     StatusRequest,
 )
 from failberry.errors import AdapterError, AdapterReason
-from tests.awskit.account import alias, simple
+from tests.awskit.account import ALARM, ALARM_DOCUMENT, alias, simple
 from tests.awskit.strict import Document
 from tests.unit.dns.wishes import WISH, http, wired
 from tests.unit.dns.world import Killed, World
@@ -210,7 +210,7 @@ def test_the_switches() -> None:
 def test_the_switches_need_few_questions() -> None:
     world = World(MAIL)
     world.apply()
-    world.api.alarms.clear()
+    world.api.alarms[ALARM] = {**ALARM_DOCUMENT, "EvaluationPeriods": 5}
     world.api.calls.clear()
     assert world.move(UplinkName.CELLULAR)
     assert world.api.calls == [
@@ -221,6 +221,9 @@ def test_the_switches_need_few_questions() -> None:
         "update_health_check",
         "update_health_check",
     ]
+    # The alarm is not named, so it is not read anew, and need not even be there.
+    [copied] = filter(None, (each.get("CloudWatchAlarmConfiguration") for each in world.api.checks.values()))
+    assert copied["EvaluationPeriods"] == 2
 
 
 def test_a_line_is_let_in_before_the_other_is_shut_out() -> None:
