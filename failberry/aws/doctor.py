@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from failberry.aws import layout
 from failberry.aws.evidence import Checkers, Evidence, Reflection, Silence, Trial
 from failberry.aws.keys import KeyPlan
 from failberry.config import HEALTH_PORT, Config, Mode
@@ -212,7 +211,7 @@ def _trial(line: UplinkName, trial: Trial | Silence) -> Finding:
             words = "works; the record is another, or not there yet: the daemon will write it"
             return Finding(level=Level.GOOD, what=what, words=words)
     why = f": {trial.reason}" if trial.reason else ""
-    cure = _REFUSALS.get(trial.word, f"look at {layout.ddns_function('the stack')}'s log in CloudWatch")
+    cure = _REFUSALS.get(trial.word, "look at the function's log in CloudWatch")
     words = f"an update is refused with {trial.status} {trial.word}{why}"
     return Finding(level=Level.BAD, what=what, words=words, cure=cure)
 
