@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from failberry.core.snapshot import NameState, NamesView, NameView, UplinkName
 from failberry.ctl import ATTENTION, CONFIG, OK, UNREACHABLE, USAGE, child, dns
 from failberry.ctl.__main__ import main
 from failberry.ctl.arguments import parse
@@ -22,6 +23,7 @@ from failberry.ctl.style import Style
 from failberry.dns.messages import SOCKET
 from tests.awskit.account import ALARM, ALARM_DOCUMENT, simple
 from tests.unit.control.simulated import SimulatedAppliance, daemon
+from tests.unit.ctl.scenarios import ALL_WELL
 from tests.unit.dns.world import World, listening
 
 Captured = pytest.CaptureFixture[str]
@@ -363,3 +365,39 @@ def test_who_may_not_ask_route_53_hears_the_rest() -> None:
     )
     assert faults(standing) == []
     assert "Route 53 only root may" in "\n".join(status_lines(standing, Style()))
+
+
+def told_by_daemon(**fields: Any) -> Any:
+    one = NameView(
+        line=UplinkName.CELLULAR,
+        name="mobile.example.com",
+        source="route53",
+        addresses=("5.6.7.8",),
+        state=NameState.PUBLISHED,
+        state_for=60.0,
+        reason="it is the line's own",
+    )
+    return replace(ALL_WELL, names=NamesView(name="home.example.com", lines=(replace(one, **fields),)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, ""),
+        ({"addresses": ("5.6.7.9",)}, "failberryd has published 5.6.7.9 at mobile.example.com, the name"),
+        ({"state": NameState.FAILED, "reason": "no key"}, "failberryd: mobile.example.com failed: no key"),
+        ({"state": NameState.ABSENT, "reason": "shared"}, "failberryd: mobile.example.com absent: shared"),
+        ({"state": NameState.KEPT, "addresses": ()}, ""),
+    ],
+)
+def test_what_the_daemon_believes_is_compared(
+    desk: Desk, appliance: SimulatedAppliance, fields: dict[str, Any], words: str, capsys: Captured
+) -> None:
+    appliance.snapshot = told_by_daemon(**fields)
+    assert desk.run("dns", "apply", "--adopt", "--yes") == OK
+    desk.world.publish(ip_address("5.6.7.8"), name="mobile.example.com")
+    capsys.readouterr()
+    assert desk.look("dns", "status", told=[NS1]) == (ATTENTION if words else OK)
+    out = flat(capsys.readouterr().out)
+    assert words in out
+    assert "Daemon mobile.example.com" in out
