@@ -127,7 +127,8 @@ class Deployment:
             raise
         if plan.draft is not None:
             self._stacks.execute(plan.draft, tell)
-        for name in plan.outdated:
+        # Not those of the plan: a function that the stack made anew has the template's placeholder again.
+        for name in self._functions.outdated(code.digest):
             tell(f"the code of {name} is uploaded")
             self._functions.upload(name, code.archive)
         touched = {each.name for each in (plan.draft.changes if plan.draft is not None else ())}

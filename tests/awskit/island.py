@@ -30,6 +30,7 @@ from ddns.ports import Reached, RecordSet
 from ddns.update import Publisher, Settings
 from moto import mock_aws
 from moto.awslambda.models import lambda_backends
+from moto.cloudformation.models import cloudformation_backends
 from ping import aws as ping_aws
 
 from tests.awskit import shims
@@ -105,7 +106,10 @@ class Route53:
 
 
 class CloudFormation:
-    """The face of boto3's client.  moto tells lists as Python writes them, AWS as they were given."""
+    """The face of boto3's client, where moto differs from AWS.
+
+    It tells lists as Python writes them, and compares with the parameters that a stack was made with.
+    """
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -119,6 +123,13 @@ class CloudFormation:
             for each in stack.get("Parameters", ()):
                 if each["ParameterValue"].startswith("["):
                     each["ParameterValue"] = ",".join(ast.literal_eval(each["ParameterValue"]))
+        return told
+
+    def execute_change_set(self, **parameters: str) -> Any:
+        told = self._client.execute_change_set(**parameters)
+        backend = cloudformation_backends[ACCOUNT][self._client.meta.region_name]
+        drafted = backend.change_sets[parameters["ChangeSetName"]]
+        drafted.stack.parameters = drafted.parameters
         return told
 
 
@@ -197,6 +208,7 @@ class Island:
         return answer
 
     def _endpoint(self, environment: Mapping[str, str]) -> Endpoint:
+        environment = {name: str(value) for name, value in environment.items()}
         key = tuple(sorted(environment.items()))
         if key not in self._built:
             settings = Settings(
