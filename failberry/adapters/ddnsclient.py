@@ -1,6 +1,9 @@
 """Asks our function at AWS, over a given line: which address it sees, and to publish one (lambda/README.md).
 
 The clock that counts is the function's: what its signed answers tell is remembered for the next request.
+
+Measured, as IP counts it, with certificates as large as those of AWS (tests/netns/test_names_published.py): a
+first update 5.3 kB; with the TLS session resumed 3.1 kB, and the reflector 2.7 kB.
 """
 
 from __future__ import annotations
@@ -169,7 +172,7 @@ class DdnsClient:
         return Reflected(number=call.number, address=told[0], octets=octets)
 
     async def _update(self, call: Publish, them: Secured, endpoint: Endpoint, secret: bytes) -> Outcome:
-        for again in (True, False):
+        for last in (False, False, True):
             stamp = self._stamp()
             update = protocol.Update(
                 key=endpoint.key,
@@ -194,7 +197,8 @@ class DdnsClient:
             ):
                 why = "the answer is not signed with our key: somebody on the way has changed it"
                 return Failed(number=call.number, trouble=Trouble.REFUSED, evidence=why, octets=octets)
-            if not self._learn(told, stamp) or not again:
+            # The right time, then perhaps one later than a request's of before.
+            if not self._learn(told, stamp) or last:
                 break
         return _outcome(call, told, octets)
 

@@ -22,7 +22,7 @@ MOST = 64 << 10
 """Bytes that are read of one conversation, certificates included."""
 _CONNECT = 8.0
 _PACKET, _HEADERS = 1400, 52
-_OTHERS = 10
+_OTHERS = 14
 """Packets of a conversation that carry nothing: three to begin, four to end, acknowledgements."""
 
 T = TypeVar("T")
