@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from failberry.core.actions import Report, Severity
+from failberry.core.failover import WORDS
 from failberry.core.names import PublishedName, PublishedNames
 from failberry.core.snapshot import NameState, NamesView, NameView
 
@@ -65,7 +66,7 @@ def names_told(before: PublishedNames | None, after: PublishedNames | None) -> I
         )
     moved = None if before is None else before.moved
     if after is not None and after.moved is not moved:
-        line = f"held on the {after.moved} line" if after.moved is not None else "left to the health checks"
+        line = "left to the health checks" if after.moved is None else f"held on the {WORDS[after.moved]}"
         why = "the wired line is dead" if after.moved is not None else "the wired line is in use again"
         yield Report(
             subject="names", what=f"{after.name} {line}", why=f"{why} (dns.fast)", severity=Severity.NOTICE
