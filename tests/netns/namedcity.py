@@ -22,7 +22,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
-from city import CLIENT, DNS, HERE, INSIDE, MOBILE, ROOT, SERVER, City, _nft, city, each_pid
+from city import CLIENT, DNS, HERE, INSIDE, ROOT, SERVER, City, _nft, city, each_pid
+from city import MOBILE as MODEM
 from namespace import Namespace
 
 from failberry.configfile import load
@@ -32,7 +33,7 @@ from failberry.dns.wish import wished
 PACE, FLOOR = 20.0, 1.0
 """How many times as fast AWS lives, and seconds that it waits for a peer in any case."""
 WIRED, GATEWAY, WIRED_NET = "198.13.32.9", "198.13.32.1", "198.13.32.0/25"
-STICK, MOBILE_NET = "198.13.33", "198.13.33.0/24"
+STICK, MOBILE, MOBILE_NET = "198.13.33", "198.13.33.100", "198.13.33.0/24"
 API, API_PORT, AUTHORITY = "198.51.100.90", 8000, ("198.51.100.91", "198.51.100.92")
 SOURCES = tuple(f"198.51.100.{96 + number}" for number in range(16))
 """Where health checkers ask from."""
@@ -80,7 +81,6 @@ ALARM = {
 """As in lambda/template.yaml."""
 CLOUD = {
     "zone": ZONE,
-    "pace": PACE,
     "floor": FLOOR,
     "endpoint": [API, API_PORT],
     "authority": list(AUTHORITY),
@@ -98,7 +98,7 @@ CLOUD = {
 class NamedCity:
     """A city with all of it running; the daemon is not switched on yet, and the zone is empty."""
 
-    def __init__(self, made: City) -> None:
+    def __init__(self, made: City, pace: float) -> None:
         self.city = made
         self.published_at = 0.0
         """When both addresses were at their names."""
@@ -107,7 +107,7 @@ class NamedCity:
         self._readdress()
         self._count()
         (made.folder / "resolv.conf").write_text(f"nameserver {DNS[0]}\noptions timeout:1 attempts:1\n")
-        (made.folder / "cloud.json").write_text(json.dumps(CLOUD))
+        (made.folder / "cloud.json").write_text(json.dumps({**CLOUD, "pace": pace}))
         self._cloud = self._on_the_internet(
             "-m", "tests.awskit.cloud", str(made.folder / "cloud.json"), log="cloud.log"
         )
@@ -126,7 +126,7 @@ class NamedCity:
         made = self.city
         for each in (API, *AUTHORITY, *SOURCES):
             made.inet.ip(f"addr add {each}/32 dev lo")
-        made.inet.ip(f"route add {WIRED_NET} via 198.19.2.1", f"route add {MOBILE_NET} via {MOBILE}")
+        made.inet.ip(f"route add {WIRED_NET} via 198.19.2.1", f"route add {MOBILE_NET} via {MODEM}")
         made.core.ip(f"route add {WIRED_NET} via 198.19.1.2")
         made.gw.ip(f"addr add {GATEWAY}/26 dev customer")
         made.pi.ip("addr flush dev wan0", f"addr add {WIRED}/26 dev wan0")
@@ -221,8 +221,18 @@ class NamedCity:
         )  # fmt: skip
         return done.returncode, done.stdout
 
-    def apply(self) -> None:
-        """Set the name up in Route 53, by way of the child."""
+    def begin(self, more: str = "") -> None:
+        """Switch the daemon on, wait until it has published both addresses, and set the name up by the child.
+
+        ``more`` is put behind ``[dns]``.
+        """
+        self.city.configure(CONFIGURATION + more)
+        self.city.switch_on()
+        for name, address in ((WIRED_NAME, WIRED), (MOBILE_NAME, MOBILE)):
+            self.until(
+                lambda name=name, address=address: self.resolved(name) == address, seconds=120, what=name
+            )
+        self.published_at = time.monotonic()
         code, said = self.ctl("dns", "apply", "--yes", "--child", self.child)
         assert code == 0, said
 
@@ -248,7 +258,11 @@ class NamedCity:
 
     def answered(self) -> str:
         """The address that the zone's name servers give for the house's name; empty: none."""
-        records = self.kit("resolve", [NAME, "A"])["records"]
+        return self.resolved(NAME)
+
+    def resolved(self, name: str) -> str:
+        """The same for any name."""
+        records = self.kit("resolve", [name, "A"])["records"]
         return str(records[-1][3]) if records else ""
 
     def health(self) -> dict[str, Any]:
@@ -344,10 +358,7 @@ class Visitor:
 
 
 @contextlib.contextmanager
-def named_city() -> Iterator[NamedCity]:
+def named_city(*, pace: float = PACE) -> Iterator[NamedCity]:
     """All of it for the time of some tests."""
     with city(resolves=False) as made:
-        yield NamedCity(made)
-
-
-__all__ = ["FLOOR", "MOBILE_NAME", "NAME", "PACE", "WIRED", "NamedCity", "named_city"]
+        yield NamedCity(made, pace)

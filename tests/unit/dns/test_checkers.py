@@ -228,6 +228,9 @@ def test_a_check_turns_and_turns_back_and_can_be_switched() -> None:
         world.addresses = []
         await world.told(check, healthy=False)
         assert {each.words for each in opinions.values()} == {"Failure: DNS resolution failed: no A record"}
+        # By address, no name is resolved; past the API, which takes no such address.
+        world.api.checks[check]["HealthCheckConfig"]["IPAddress"] = "127.0.0.1"
+        await world.told(check, healthy=True)
         kinds = [
             (each["what"], each["healthy"]) for each in world.checkers.timeline if each["what"] == "told"
         ]
