@@ -18,7 +18,7 @@ TIERS := lint unit simulation netns lab
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup deb $(TIERS) test soak bench bench-failover demo clean
+.PHONY: help setup deb $(TIERS) test soak bench bench-failover bench-lambda demo clean
 
 help:
 	@echo "Failberry $(VERSION)"
@@ -88,7 +88,11 @@ bench: setup deb  ## the benchmarks, as ratios to what they are measured against
 	@.venv/bin/python bench/health.py
 	@$(WITH_DEB) .venv/bin/python -m bench.dial
 	@$(WITH_DEB) .venv/bin/python -m bench.memory
+	@$(MAKE) --no-print-directory bench-lambda
 	@$(MAKE) --no-print-directory bench-failover
+
+bench-lambda: setup  ## what the functions at AWS cost in time, and a health check in bytes (root)
+	@.venv/bin/python -m bench.lambda
 
 bench-failover: setup  ## time until new connections work after a fault, against peers (root, 20 minutes)
 	@.venv/bin/python -m bench.failover
