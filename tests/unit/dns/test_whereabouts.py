@@ -1,4 +1,4 @@
-"""Where the Internet finds a line that somebody translates: our function is asked, and not believed at once."""
+"""Where the Internet finds a line that somebody translates: our function is asked, not believed at once."""
 
 from __future__ import annotations
 
