@@ -20,15 +20,12 @@ from pathlib import Path
 
 from failberry import __version__, usbdeeds
 from failberry.adapters import heartbeat, systemd
-from failberry.adapters.authority import Authority
 from failberry.adapters.calendar import Calendar
-from failberry.adapters.ddnsclient import DdnsClient
 from failberry.adapters.dhcp import Lease
-from failberry.adapters.dnschild import DnsChild
 from failberry.adapters.firewall import FirewallAdapter
 from failberry.adapters.lookout import Lookout
-from failberry.adapters.names import Names
 from failberry.adapters.netlink import Netlink
+from failberry.adapters.ondemand import Keeper, OnDemand
 from failberry.adapters.pppd import Pppd
 from failberry.adapters.resolvers import Resolvers
 from failberry.adapters.serialport import ModemPorts
@@ -101,15 +98,8 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         told=lambda notices: post(NoticesChanged(source="standby", notices=notices)),
         folder=places.runtime,
     )
-    # The house's names in DNS: by our function at AWS, or by a child that holds the AWS keys.
-    names = Names(
-        post,
-        publishing=DnsChild(places.dns_socket),
-        moving=DnsChild(places.dns_socket),
-        client=DdnsClient(),
-        authority=Authority(),
-        seed=int.from_bytes(os.urandom(4), "big"),
-    )
+    # The house's names in DNS, if it has any: by our function at AWS, or by a child that holds the AWS keys.
+    names = OnDemand(lambda: _keeper_of_names(post, places))
     world = World(
         config,
         netlink=netlink,
@@ -229,6 +219,23 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         lease.close()
         await ports.close()
         await netlink.close()
+
+
+def _keeper_of_names(post: Callable[[Event], None], places: Places) -> Keeper:
+    # Late: who has no names shall not carry a megabyte of what keeps them.
+    from failberry.adapters.authority import Authority
+    from failberry.adapters.ddnsclient import DdnsClient
+    from failberry.adapters.dnschild import DnsChild
+    from failberry.adapters.names import Names
+
+    return Names(
+        post,
+        publishing=DnsChild(places.dns_socket),
+        moving=DnsChild(places.dns_socket),
+        client=DdnsClient(),
+        authority=Authority(),
+        seed=int.from_bytes(os.urandom(4), "big"),
+    )
 
 
 # --- small permanent jobs ------------------------------------------------------------------------

@@ -23,7 +23,6 @@ from failberry.core.events import (
 )
 from failberry.core.snapshot import Snapshot, UplinkName
 from failberry.core.steps import Rung
-from failberry.dns.messages import SOCKET as DNS_SOCKET
 from failberry.engine import Engine
 from failberry.world import World
 
@@ -36,7 +35,7 @@ class Places:
     state: Path = STATE_FILE
     runtime: Path = Path("/run/failberry")
     hook: Path = Path("/usr/lib/failberry/session-hook")
-    dns_socket: str = DNS_SOCKET
+    dns_socket: str = "/run/failberry-dns/socket"
     """Where the child listens that speaks to Route 53."""
 
     @property

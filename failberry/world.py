@@ -10,8 +10,8 @@ from failberry.adapters import flows, modeswitch, pathfinder, pinning, prober, u
 from failberry.adapters.dhcp import Lease
 from failberry.adapters.firewall import FirewallAdapter
 from failberry.adapters.lookout import Lookout
-from failberry.adapters.names import Names
 from failberry.adapters.netlink import Netlink
+from failberry.adapters.ondemand import OnDemand
 from failberry.adapters.pppd import Pppd
 from failberry.adapters.reboot import reboot
 from failberry.adapters.resolvers import Resolvers
@@ -56,7 +56,7 @@ class World:
         standby: StandbyOffer,
         nameservers: ResolverWatch,
         resolvers: Resolvers,
-        names: Names,
+        names: OnDemand,
         complain: Callable[[str], None],
     ) -> None:
         self._config = config

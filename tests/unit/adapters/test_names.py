@@ -13,13 +13,15 @@ import pytest
 from failberry.adapters.authority import Authority
 from failberry.adapters.ddnsclient import DdnsClient
 from failberry.adapters.names import Names
+from failberry.adapters.ondemand import OnDemand
 from failberry.config import Config, Mode, Wired
 from failberry.core.events import NamesChanged
 from failberry.core.names import NamedLine, NamesIntent, PublishedName
 from failberry.core.snapshot import LineState, NameState, UplinkName
-from failberry.dns.messages import MoveRequest, MoveResult, PublishRequest, PublishResult, Refusal
+from failberry.dns.messages import SOCKET, MoveRequest, MoveResult, PublishRequest, PublishResult, Refusal
 from failberry.dns.wish import wished
 from failberry.errors import AdapterReason
+from failberry.house import Places
 from failberry.naming import Dns
 from failberry.naming import Publisher as Writer
 
@@ -182,6 +184,31 @@ def test_a_clock_that_was_not_set_asks_nobody() -> None:
             await bench.until(lambda: bench.mobile is not None and bench.mobile.state is NameState.FAILED)
             assert "names-clock" in {each.code for each in bench.told[-1].notices}
             assert bench.child.asked == []
+
+    run(test)
+
+
+def test_nothing_is_made_until_there_are_names() -> None:
+    async def test() -> None:
+        made: list[Bench] = []
+
+        def make() -> Names:
+            made.append(Bench(obliging, NOW))
+            return made[0].names
+
+        ondemand = OnDemand(make)
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(ondemand.attend())
+            ondemand.keep(None)
+            assert await ondemand.prove_alive()
+            assert made == []
+            ondemand.keep(intent())
+            await made[0].until(lambda: made[0].mobile is not None)
+            assert await ondemand.prove_alive()
+            ondemand.keep(None)
+            await made[0].until(lambda: made[0].told[-1] == NamesChanged(names=None))
+            task.cancel()
+        assert Places().dns_socket == SOCKET
 
     run(test)
 
