@@ -33,9 +33,10 @@ class Code:
         return base64.b64encode(hashlib.sha256(self.archive).digest()).decode()
 
 
-def read() -> Code:
-    """Read them; raises AdapterError where they are not."""
-    folder = next((each for each in (_cloned(), INSTALLED) if (each / "template.yaml").is_file()), None)
+def read(*places: Path) -> Code:
+    """Read them, from a clone or from where the package has them; raises AdapterError where they are not."""
+    tried = places or (_cloned(), INSTALLED)
+    folder = next((each for each in tried if (each / "template.yaml").is_file()), None)
     if folder is None:
         words = f"there is no template in {INSTALLED}; install the package failberry again"
         raise AdapterError(AdapterReason.GONE, words)

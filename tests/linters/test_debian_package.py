@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from failberry import __version__
+from failberry.aws import archive
 from tests.linters.deb import package, unpack
 from tests.linters.tree import ROOT, judge
 
@@ -46,3 +47,8 @@ def test_the_folder_of_the_secrets_is_roots_alone(tmp_path: Path) -> None:
     unpack(tmp_path)
     assert (tmp_path / "etc/failberry").stat().st_mode & 0o777 == 0o700
     assert not list((tmp_path / "etc/failberry").iterdir()), "a package that configures itself would dial"
+
+
+def test_it_has_what_aws_deploy_sends(tmp_path: Path) -> None:
+    unpack(tmp_path)
+    assert archive.read(tmp_path / archive.INSTALLED.relative_to("/")) == archive.read(ROOT / "lambda")

@@ -309,6 +309,11 @@ def test_the_archive_is_the_same_bytes_each_time() -> None:
     assert len(code.template.encode()) < archive.BODY_LIMIT
 
 
+def test_where_there_is_no_code_the_cure_is_told(tmp_path: Path) -> None:
+    with pytest.raises(AdapterError, match="install the package failberry again"):
+        archive.read(tmp_path)
+
+
 def test_names_are_of_whoever_writes_them() -> None:
     assert set(layout.written_by(DNS, Publisher.LAMBDA).values()) == {"mobile.example.com"}
     assert set(layout.written_by(DNS, Publisher.ELSEWHERE).values()) == {"wired.example.com"}
