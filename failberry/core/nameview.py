@@ -19,6 +19,10 @@ SEVERITY = {
 }
 
 
+QUIET = {NameState.PENDING, NameState.KEPT, NameState.OTHERS}
+"""What passes, or is told elsewhere."""
+
+
 def names_view(names: PublishedNames | None, now: float) -> NamesView | None:
     """What the document says of them."""
     if names is None:
@@ -51,12 +55,8 @@ def names_told(before: PublishedNames | None, after: PublishedNames | None) -> I
     """One line for each change worth a word."""
     old = {} if before is None else {each.line: each for each in before.lines}
     for each in after.lines if after is not None else ():
-        was = old.get(each.line)
-        quiet = each.state in (NameState.PENDING, NameState.KEPT, NameState.OTHERS)
-        if quiet or (was is not None and (was.state, was.reason) == (each.state, each.reason)):
+        if each.state in QUIET or not _is_news(old.get(each.line), each):
             continue
-        if was is not None and was.state is each.state is not NameState.PUBLISHED:
-            continue  # the same trouble in other words
         yield Report(
             subject="names",
             what=f"{each.name} {each.state}",
@@ -71,3 +71,14 @@ def names_told(before: PublishedNames | None, after: PublishedNames | None) -> I
         yield Report(
             subject="names", what=f"{after.name} {line}", why=f"{why} (dns.fast)", severity=Severity.NOTICE
         )
+
+
+def _is_news(was: PublishedName | None, each: PublishedName) -> bool:
+    if was is None:
+        return True
+    moved = was.addresses != each.addresses
+    if each.state is NameState.PUBLISHED:
+        # A line that wavered and is back, with all as it was, is none.
+        return moved or was.state not in (*QUIET, each.state)
+    # Nor is the same trouble in other words.
+    return was.state is not each.state
