@@ -6,6 +6,7 @@ roles and parameter.  ``*`` stands where the API knows no resource, or an id tha
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from failberry.naming import Dns, Publisher
 
 Statement = dict[str, Any]
 ROLES = ("daemon", "lambda", "deployer")
+ROOM = 6144
+"""Characters, without white space, that a managed policy can have; an inline one of a user has 2,048."""
 _CHANGE = "route53:ChangeResourceRecordSets"
 
 
@@ -37,6 +40,11 @@ def policy(role: str, dns: Dns, scope: Scope) -> dict[str, Any]:
         raise AdapterError(AdapterReason.REFUSED, words)
     statements = {"daemon": _daemon, "lambda": _lambda, "deployer": _deployer}[role](dns, scope)
     return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def size(document: dict[str, Any]) -> int:
+    """Characters as IAM counts them."""
+    return len(json.dumps(document, separators=(",", ":")))
 
 
 def partition(region: str) -> str:
@@ -105,7 +113,8 @@ def _deployer(dns: Dns, scope: Scope) -> Iterator[Statement]:
             "lambda:DeleteFunction", "lambda:DeleteFunctionConcurrency",
             "lambda:DeleteFunctionEventInvokeConfig", "lambda:DeleteFunctionUrlConfig", "lambda:GetFunction",
             "lambda:GetFunctionCodeSigningConfig", "lambda:GetFunctionConfiguration",
-            "lambda:GetFunctionEventInvokeConfig", "lambda:GetFunctionUrlConfig", "lambda:GetPolicy",
+            "lambda:GetFunctionEventInvokeConfig", "lambda:GetFunctionRecursionConfig",
+            "lambda:GetFunctionScalingConfig", "lambda:GetFunctionUrlConfig", "lambda:GetPolicy",
             "lambda:GetRuntimeManagementConfig", "lambda:ListTags", "lambda:PutFunctionConcurrency",
             "lambda:PutFunctionEventInvokeConfig", "lambda:RemovePermission", "lambda:TagResource",
             "lambda:UntagResource", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
@@ -116,7 +125,8 @@ def _deployer(dns: Dns, scope: Scope) -> Iterator[Statement]:
     yield _allow(
         "Roles",
         [
-            "iam:CreateRole", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:GetRole", "iam:GetRolePolicy",
+            "iam:CreateRole", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:GetRole",
+            "iam:GetRolePolicy",
             "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:PutRolePolicy", "iam:TagRole",
             "iam:UntagRole", "iam:UpdateAssumeRolePolicy",
         ],
@@ -139,18 +149,20 @@ def _deployer(dns: Dns, scope: Scope) -> Iterator[Statement]:
     yield _allow(
         "Logs",
         [
-            "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteRetentionPolicy",
+            "logs:CreateLogGroup", "logs:DeleteDataProtectionPolicy", "logs:DeleteLogGroup",
+            "logs:DeleteRetentionPolicy", "logs:DescribeIndexPolicies", "logs:GetDataProtectionPolicy",
             "logs:ListTagsForResource", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource",
         ],
         [f"{here('logs')}log-group:/aws/lambda/{each}*" for each in layout.functions(stack)],
     )  # fmt: skip
-    # It knows no resource to be asked for, only a prefix in the question.
-    yield _allow("FindLogs", ["logs:DescribeLogGroups"], "*")
+    # These know no resource to be asked for.
+    yield _allow("FindLogs", ["logs:DescribeLogGroups", "logs:DescribeResourcePolicies"], "*")
     yield _allow(
         "Schedule",
         [
-            "events:DeleteRule", "events:DescribeRule", "events:ListTargetsByRule", "events:PutRule",
-            "events:PutTargets", "events:RemoveTargets", "events:TagResource", "events:UntagResource",
+            "events:DeleteRule", "events:DescribeRule", "events:ListTagsForResource",
+            "events:ListTargetsByRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets",
+            "events:TagResource", "events:UntagResource",
         ],
         f"{here('events')}rule/{stack}-*",
     )  # fmt: skip
@@ -166,7 +178,8 @@ def _deployer(dns: Dns, scope: Scope) -> Iterator[Statement]:
     yield _allow(
         "Notifications",
         [
-            "sns:CreateTopic", "sns:DeleteTopic", "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic",
+            "sns:CreateTopic", "sns:DeleteTopic", "sns:GetDataProtectionPolicy", "sns:GetTopicAttributes",
+            "sns:ListSubscriptionsByTopic",
             "sns:ListTagsForResource", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource",
             "sns:UntagResource",
         ],

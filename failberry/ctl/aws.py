@@ -133,7 +133,11 @@ def _policy(arguments: SimpleNamespace, settings: Settings, _: Connect | None) -
     from failberry.aws import policy as policies
 
     scope = policies.Scope(account=arguments.account, checks=tuple(arguments.check or ()))
-    print(json.dumps(policies.policy(arguments.role, settings.dns, scope), indent=2))
+    document = policies.policy(arguments.role, settings.dns, scope)
+    print(json.dumps(document, indent=2))
+    if (size := policies.size(document)) > policies.ROOM:
+        words = f"IAM takes {policies.ROOM} characters, and these are {size}: make two policies of it"
+        print(f"note: {words}, half of the statements in each.", file=sys.stderr)
     return OK
 
 
