@@ -14,7 +14,7 @@ PACKAGES := git build-essential debhelper dh-python fakeroot lintian shellcheck 
 	dnsmasq-base keepalived ddclient inadyn openssl \
 	qemu-system-x86 qemu-utils mmdebstrap debian-archive-keyring e2fsprogs util-linux
 
-TIERS := lint unit simulation netns lab
+TIERS := lint unit aws simulation netns lab
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -59,6 +59,9 @@ lint: deb  ## the linters: Python, shell, systemd units, the package, the rules 
 
 unit:  ## without the world: units, golden files
 	@$(PYTEST) --numprocesses=auto tests/unit tests/golden
+
+aws:  ## our functions at AWS, their deployment, and clients of others, against stand-ins
+	@$(PYTEST) --numprocesses=auto tests/aws
 
 simulation:  ## any event in any state; weeks and months of faults in virtual time, from seeds
 	@$(PYTEST) --numprocesses=auto tests/property tests/simulation
