@@ -26,11 +26,13 @@ from failberry.core.facts import (
     Supply,
     UsageRecord,
 )
+from failberry.core.names import PublishedName, PublishedNames
 from failberry.core.pin import PinRecord, PinState
 from failberry.core.power import PowerOutcome
 from failberry.core.probing import Kind
 from failberry.core.snapshot import UplinkName
 from failberry.core.steps import Rung
+from failberry.naming import Dns
 from tests.simulation.world import BASE, World
 
 LINES = st.sampled_from(
@@ -54,6 +56,15 @@ CONFIGS = [
     BASE,
     replace(BASE, mode=Mode.DUAL_WAN_ROUTER, lan=Lan(interface="lan0")),
     replace(BASE, cellular=replace(BASE.cellular, pin="1234")),
+    replace(
+        BASE,
+        dns=Dns(
+            zone="example.com",
+            name="home.example.com",
+            wired_name="wired.example.com",
+            cellular_name="mobile.example.com",
+        ),
+    ),
 ]
 HARDWARE = World(plugged=False).hardware()
 STRAY = Stray(usb_path="1-1.3", vendor_id=0x19D2, product_id=0x2000, product="CD-ROM")
@@ -109,6 +120,19 @@ UNASKED = st.one_of(
             under_voltage=st.booleans(),
             under_voltage_before=st.booleans(),
             over_current=st.integers(min_value=0, max_value=9),
+        ),
+    ),
+    st.builds(
+        ev.NamesChanged,
+        names=st.one_of(
+            st.none(),
+            st.builds(
+                PublishedNames,
+                name=st.just("home.example.com"),
+                lines=st.lists(
+                    st.builds(PublishedName, addresses=st.just(()), reason=st.just("why")), max_size=2
+                ).map(tuple),
+            ),
         ),
     ),
     st.builds(ev.ConfigChanged, config=st.sampled_from(CONFIGS)),

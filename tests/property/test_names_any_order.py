@@ -118,7 +118,7 @@ def answers(call: Question, draw: st.DataObject) -> Answer:
     return draw.draw(st.one_of(good, good, failed))
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(draw=st.data())
 def test_any_order(draw: st.DataObject) -> None:
     publisher, now = Publisher(seed=1), 100.0
