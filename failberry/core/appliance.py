@@ -232,9 +232,11 @@ class Appliance:
         )
         actions = _told(before, wired, confirm=self.config.failover.confirm)
         actions += self.modem.other_line(works=wired.state is not LineState.DOWN, now=now)
-        if wired.state is not LineState.UP and before.state is LineState.UP:
+        fell = wired.state is not LineState.UP and before.state is LineState.UP
+        if fell:
             # Nobody is sent to a line, and nothing is cut for it, that has not shown that it works.
             actions += self.modem.prove_now(now)
+        line = self.failover.active
         actions += self.failover.weigh(
             wired=wired,
             wired6=self.wired.verdict6,
@@ -242,6 +244,8 @@ class Appliance:
             settled=self.routes.settled,
             now=now,
         )
+        if self.failover.active is not line and self.failover.active is UplinkName.CELLULAR and not fell:
+            actions += self.modem.prove_now(now)
         return actions + self.modem.want(self.failover.wants_mobile(wired), now)
 
     def _spend(self, now: float) -> list[Action]:

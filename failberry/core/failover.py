@@ -160,7 +160,7 @@ class Failover:
         """When something changes by itself."""
         candidates = [self.forced_until, *(each.at for each in self._sweeps)]
         if self.active is UplinkName.CELLULAR and self._good_since is not None:
-            candidates += [self._good_since + CALM, self._good_since + self.hold]
+            candidates += [self.since + CALM, self._good_since + CALM, self._good_since + self.hold]
             if self._idle_since is not None:
                 candidates.append(self._idle_since + IDLE_FOR)
         if self._weighing is None:
@@ -244,8 +244,7 @@ class Failover:
                 # Nothing has ever come back over it: a suspicion alone is no reason to go there.
                 return UplinkName.WIRED, f"the wired line: {trouble}; the mobile line is not proven yet"
             return UplinkName.CELLULAR, f"the wired line: {trouble}"
-        # A session over which nothing has ever come back is no line: of two dead ones the first back wins.
-        if good and (mobile.proven is None or self._may_return(now)):
+        if good and (self._in_vain(mobile, now) or self._may_return(now)):
             return UplinkName.WIRED, f"the wired line is good again: {wired.reason}"
         return UplinkName.CELLULAR, self.reason if good else f"the wired line: {trouble}"
 
@@ -259,6 +258,15 @@ class Failover:
         if mobile.link.usable:
             return UplinkName.CELLULAR, owner
         return UplinkName.WIRED, f"{owner}, but that cannot be used: {mobile.link.reason}"
+
+    def _in_vain(self, mobile: Mobile, now: float) -> bool:
+        """Whether nothing has come back over the mobile line since the house went there.
+
+        Then it is no line, whatever it was before: of two dead ones the first back wins.
+        """
+        if mobile.proven is None:
+            return True
+        return mobile.proven < self.since and now >= self.since + CALM
 
     def _may_return(self, now: float) -> bool:
         if self._good_since is None:

@@ -169,7 +169,7 @@ def test_nothing_is_cut_any_more_once_the_wired_line_passes_again(passing: Verdi
     house.dropped()
     house.prove()
     house.look(30.0)
-    assert house.active is CELLULAR
+    assert house.active is (WIRED if passing is UP else CELLULAR)
     assert house.dropped() == []
 
 
@@ -289,6 +289,28 @@ def test_with_both_dead_a_session_that_carries_nothing_does_not_keep_the_house()
     house.look(30.0)
     assert house.active is CELLULAR
     house.become(UP)
+    assert house.active is WIRED
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_mobile_line_that_was_alive_before_does_not_keep_the_house_either(*, answers: bool) -> None:
+    house = House()
+    house.become(down(house.now))
+    house.look(1.0)
+    if answers:
+        house.prove()
+    house.look(9.0)
+    house.become(UP)
+    assert house.active is (CELLULAR if answers else WIRED)
+
+
+def test_what_the_house_has_just_gone_to_is_given_time_to_answer() -> None:
+    house = House()
+    house.become(down(house.now))
+    house.look(CALM / 2)
+    house.become(UP)
+    assert house.active is CELLULAR
+    house.look(CALM / 2)
     assert house.active is WIRED
 
 
