@@ -5,7 +5,10 @@ Prices are those of September 2026, for health checks of something outside AWS. 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from math import comb
 
 from failberry.core.snapshot import UplinkName
 from failberry.dns.desired import AlarmCheck, Desired, HttpCheck
@@ -20,9 +23,12 @@ _CONNECT = 4.0
 """Seconds a checker waits for a connection (Developer Guide, "How Route 53 determines whether…")."""
 _AGGREGATION = (5.0, 10.0)
 """Seconds from the checkers' verdict to the answers of the name servers."""
+_HEALTHY = 18
+"""Per cent of the checkers, of whom more must hold a line for alive (ibidem; "might change")."""
+_UNLIKELY = 0.01
+_PING = 25.0
+"""Seconds that our function takes at the most to find that nobody answers."""
 _ZONE, _CHECK, _FAST, _MILLION_QUERIES = 0.50, 0.75, 2.00, 0.40
-_BOOT = 60.0
-"""Seconds for which a Pi answers nothing while it reboots, at the least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +71,7 @@ class Costs:
 def costs(desired: Desired) -> Costs:
     """Derive all of it from the wish alone."""
     dead = {line: _detection(line, desired.line(line).check) for line in UplinkName}
-    wired, cellular = dead[UplinkName.WIRED], dead[UplinkName.CELLULAR]
-    notes = []
-    if wired.low <= _BOOT < cellular.low:
-        notes.append(
-            f"a reboot of the Pi takes {_BOOT:.0f} s or more, and the wired line counts as dead after "
-            f"{wired.low:.0f}, the mobile one only after {cellular.low:.0f}: a reboot may move the name"
-        )
+    wired = dead[UplinkName.WIRED]
     return Costs(
         dollars=(
             Figure(what="hosted zone", low=_ZONE, high=_ZONE, words="each, whatever is in it"),
@@ -86,7 +86,7 @@ def costs(desired: Desired) -> Costs:
             words=f"and up to {desired.ttl} s (dns.ttl) while resolvers keep the old answer; some do longer",
         ),
         back=_return(desired.wired.check),
-        notes=tuple(notes),
+        notes=tuple(_notes(desired, dead)),
     )
 
 
@@ -123,31 +123,113 @@ def _traffic(check: HttpCheck | AlarmCheck) -> Figure:
     )
 
 
+# When uncoordinated checkers agree.  n of them ask, each every I seconds from one answer to its next question
+# and at instants of its own.  So after an event the first question of each comes after a share of I that is
+# any of 0 to 1 alike, and its N-th answer in a row N - 1 rounds later.  A line is alive while at least
+# k = floor(0.18 n) + 1 of them hold it so.  With U(k) for the k-th smallest of n such shares and C for the
+# time that a connection is waited for in vain, it is therefore known
+#
+#     to be dead   after  (N - 1) I + N C + U(n - k + 1) I,
+#     to be alive  after  (N - 1) I + U(k) (I + C)            (while it was dead, a round took I + C),
+#
+# and the name servers a little later.  P(U(k) > x) is the chance that fewer than k of n shares are below x:
+# the sum over j < k of C(n, j) x^j (1 - x)^(n - j).  Its mean is k / (n + 1).  The bounds are U = 0 below;
+# above, U = 1 for a death (of 16, the 14th is nearly the last), and for a return what is exceeded once in a
+# hundred times.
+#
+# Pings, the alarm's periods and whoever reads them keep time by clocks of their own.  A death is known at the
+# earliest where the first ping without an answer is the last of its period, and the other N - 1 periods are
+# read as they end; at the latest where that ping came a period later, was the first of its period, and
+# was read a period late.
+
+
+def _quickest(count: int) -> int:
+    """How many of so many checkers must hold a line for alive."""
+    return count * _HEALTHY // 100 + 1
+
+
+@cache
+def _late(count: int, place: int) -> float:
+    """The share of a round after which that many of the checkers have asked, but once in a hundred times."""
+    low, high = 0.0, 1.0
+    for _ in range(30):
+        share = (low + high) / 2
+        chance = sum(comb(count, j) * share**j * (1 - share) ** (count - j) for j in range(place))
+        low, high = (share, high) if chance > _UNLIKELY else (low, share)
+    return high
+
+
 def _detection(line: UplinkName, check: HttpCheck | AlarmCheck) -> Figure:
     what = f"the {line} line's death is known"
+    low, high = _AGGREGATION
+    told = f"{low:.0f} to {high:.0f} s to tell"
     match check:
         case AlarmCheck(period=period, evaluations=count):
             words = (
-                f"the rest of a period, {count} x {period} s without an answer, "
-                f"and up to {period} s until the metric is read"
+                f"{count - 1} to {count + 2} x {period} s, for pings, periods and readers are out of step, "
+                f"up to {_PING:.0f} s for a ping, {told}"
             )
-            return Figure(what=what, low=(count + 1.0) * period, high=(count + 2.0) * period, words=words)
+            low, high = (count - 1) * period + low, (count + 2) * period + _PING + high
         case HttpCheck(interval=interval, threshold=count):
-            silence = count * (interval + _CONNECT)
-            low, high = _AGGREGATION
+            number = checkers(check)
             words = (
-                f"{count} x ({interval} s + {_CONNECT:.0f} s for a connection) + {low:.0f} to {high:.0f} s"
+                f"{count - 1} to {count} x {interval} s until {number - _quickest(number) + 1} of {number} "
+                f"checkers asked {count} times, {count} x {_CONNECT:.0f} s for connections, {told}"
             )
-            return Figure(what=what, low=silence + low, high=silence + high, words=words)
+            waits = count * _CONNECT
+            low, high = (count - 1) * interval + waits + low, count * interval + waits + high
+    return Figure(what=what, low=low, high=high, words=words)
 
 
 def _return(check: HttpCheck | AlarmCheck) -> Figure:
     what = "the wired line's return is known"
+    low, high = _AGGREGATION
+    told = f"{low:.0f} to {high:.0f} s to tell"
     match check:
         case AlarmCheck(period=period):
-            words = f"one answer, and up to {period} s until the metric is read"
-            return Figure(what=what, low=1.0 * period, high=2.0 * period, words=words)
+            words = (
+                f"up to 3 x {period} s: until the next ping, until its period is over, until that is read; "
+                f"{told}"
+            )
+            return Figure(what=what, low=low, high=3.0 * period + high, words=words)
         case HttpCheck(interval=interval, threshold=count):
-            low, high = _AGGREGATION
-            words = f"{count} x {interval} s + {low:.0f} to {high:.0f} s"
-            return Figure(what=what, low=count * interval + low, high=count * interval + high, words=words)
+            number = checkers(check)
+            share = _late(number, _quickest(number)) * (interval + _CONNECT)
+            words = (
+                f"{count - 1} x {interval} s, up to {share:.0f} s until {_quickest(number)} of {number} "
+                f"checkers have asked {count} times, {told}"
+            )
+            rounds = (count - 1.0) * interval
+            return Figure(what=what, low=rounds + low, high=rounds + share + high, words=words)
+
+
+def _usual(check: HttpCheck | AlarmCheck) -> float:
+    """Seconds until a death is known, on the average."""
+    told = sum(_AGGREGATION) / 2
+    match check:
+        case AlarmCheck(period=period, evaluations=count):
+            return (count + 0.5) * period + _PING / 2 + told
+        case HttpCheck(interval=interval, threshold=count):
+            number = checkers(check)
+            share = 1 - _quickest(number) / (number + 1)
+            return (count - 1 + share) * interval + count * _CONNECT + told
+
+
+def _notes(desired: Desired, dead: Mapping[UplinkName, Figure]) -> Iterator[str]:
+    """What it means that the two lines' deaths are not known in the same moment."""
+    check = desired.wired.check
+    soonest = dead[UplinkName.WIRED].low
+    if isinstance(check, HttpCheck):
+        # Where somebody refuses, nobody waits.
+        soonest -= check.threshold * _CONNECT
+    most = dead[UplinkName.CELLULAR].high - soonest
+    if most <= 0:
+        return
+    usual = _usual(desired.cellular.check) - _usual(check)
+    times = f"about {usual:.0f} s, at most {most:.0f}" if usual >= 1 else f"up to {most:.0f} s"
+    yield (
+        "with both lines dead, or the Pi, the name leads to the mobile line from the moment when Route 53 "
+        "takes the wired one for dead until it takes the mobile one for dead, too: for "
+        f"{times}; only then it is back on the wired line. A reboot of the Pi that takes more than "
+        f"{soonest:.0f} s does that, too"
+    )
