@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import overload
 
 from failberry.dns.messages import (
@@ -38,6 +39,11 @@ from failberry.errors import AdapterError, AdapterReason
 _UNIT = "failberry-dns.socket"
 _MOST_PROGRESS = 200
 """Lines before the result; a plan has a dozen changes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NobodyListens(Refusal):
+    """Not the child's: there is none to ask."""
 
 
 class DnsChild:
@@ -83,7 +89,7 @@ class DnsChild:
                 return await _answer(reader, type(request))
         except (FileNotFoundError, ConnectionRefusedError):
             words = f"nobody listens on {self._path}; `systemctl start {_UNIT}`"
-            raise AdapterError(AdapterReason.GONE, words) from None
+            return NobodyListens(reason=AdapterReason.GONE, evidence=words)
         except OSError as error:
             words = f"{self._path}: {error.strerror or error}; see `journalctl -u 'failberry-dns@*'`"
             raise AdapterError(AdapterReason.REFUSED, words) from None

@@ -14,6 +14,7 @@ from typing import Protocol, assert_never, overload
 
 from failberry.adapters.authority import Authority
 from failberry.adapters.ddnsclient import FIRST_SECOND, DdnsClient, Endpoint
+from failberry.adapters.dnschild import NobodyListens
 from failberry.adapters.dnsmessage import Kind
 from failberry.adapters.pinned import Line
 from failberry.core.events import NamesChanged
@@ -45,7 +46,7 @@ PROOF_TIMEOUT = 5.0
 """Seconds that the task may take to show that it still turns."""
 
 _TROUBLES = {
-    AdapterReason.GONE: Trouble.NO_CHILD,
+    AdapterReason.GONE: Trouble.ABSENT,
     AdapterReason.BUSY: Trouble.BUSY,
     AdapterReason.DENIED: Trouble.DENIED,
     AdapterReason.TIMEOUT: Trouble.SILENT,
@@ -224,4 +225,6 @@ class Names:
 
 
 def _refused(number: int, refusal: Refusal) -> Failed:
-    return Failed(number=number, trouble=_TROUBLES[refusal.reason], evidence=refusal.evidence)
+    nobody = isinstance(refusal, NobodyListens)
+    trouble = Trouble.NO_CHILD if nobody else _TROUBLES[refusal.reason]
+    return Failed(number=number, trouble=trouble, evidence=refusal.evidence)

@@ -109,6 +109,8 @@ class Trouble(StrEnum):
     """An address that the Internet does not reach."""
     RECORD = "record"
     """What stands at the name is not ours to change."""
+    ABSENT = "absent"
+    """Route 53 has no such zone, or the house's name is not set up there."""
     TLS = "tls"
     """Whoever answered could not prove to be our function."""
     NO_CHILD = "no_child"
@@ -117,7 +119,7 @@ class Trouble(StrEnum):
     """Any other no, or an answer that cannot be understood."""
 
 
-LASTING = {Trouble.KEY, Trouble.DENIED, Trouble.RECORD, Trouble.NO_CHILD, Trouble.TLS}
+LASTING = {Trouble.KEY, Trouble.DENIED, Trouble.RECORD, Trouble.NO_CHILD, Trouble.ABSENT, Trouble.TLS}
 """What only a person mends: asked again seldom."""
 
 

@@ -107,10 +107,12 @@ def notices(
     """All of them, each once."""
     seen: set[tuple[str, str]] = set()
     if fast.trouble is not None:
+        set_up = "`failberryctl dns apply` sets it up; `failberryctl dns plan` tells what is missing"
+        tried = "nothing: it is tried again, and the health checks move it all the same"
         yield Notice(
             code="names-not-moved",
             text=f"the house's name could not be moved (dns.fast): {fast.trouble.evidence}",
-            cure="nothing: it is tried again, and the health checks move it all the same",
+            cure=set_up if fast.trouble.trouble is Trouble.ABSENT else tried,
         )
     for each in publications:
         # A line that is down has troubles of its own, which are told.
@@ -221,6 +223,11 @@ def _of_trouble(each: Publication, trouble: Failed, now: float) -> Iterator[Noti
         case Trouble.NO_CHILD:
             cure = "see `systemctl status failberry-dns.socket`"
             yield Notice(code="names-child", text=text, cure=cure)
+        case Trouble.ABSENT:
+            cure = (
+                "compare dns.zone with the zones of the key's AWS account; `failberryctl dns plan` tells more"
+            )
+            yield Notice(code="names-absent", text=text, cure=cure)
         case Trouble.TLS:
             cure = "whoever answers is not our function: look for a portal, and at dns.url"
             yield Notice(code="names-tls", text=text, cure=cure)

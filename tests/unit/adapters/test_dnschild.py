@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from failberry.adapters.dnschild import DnsChild
+from failberry.adapters.dnschild import DnsChild, NobodyListens
 from failberry.dns import messages
 from failberry.dns.messages import MoveRequest, MoveResult, Progress, Refusal, Request
 from failberry.errors import AdapterReason
@@ -75,7 +75,7 @@ def test_whatever_it_says_nothing_is_raised(tmp_path: Path, said: bytes) -> None
 
 def test_nobody_listens(tmp_path: Path) -> None:
     told = asyncio.run(DnsChild(str(tmp_path / "absent")).ask(MOVE))
-    assert isinstance(told, Refusal)
+    assert isinstance(told, NobodyListens)
     assert (told.reason, "systemctl start" in told.evidence) == (AdapterReason.GONE, True)
 
 

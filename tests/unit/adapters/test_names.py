@@ -12,6 +12,7 @@ import pytest
 
 from failberry.adapters.authority import Authority
 from failberry.adapters.ddnsclient import DdnsClient
+from failberry.adapters.dnschild import NobodyListens
 from failberry.adapters.names import Names
 from failberry.adapters.ondemand import OnDemand
 from failberry.config import Config, Mode, Wired
@@ -161,7 +162,7 @@ def test_the_name_is_moved_by_the_wish_of_the_configuration() -> None:
 @pytest.mark.parametrize(
     ("reason", "code"),
     [
-        (AdapterReason.GONE, "names-child"),
+        (AdapterReason.GONE, "names-absent"),
         (AdapterReason.UNSUPPORTED, "names-child"),
         (AdapterReason.DENIED, "names-denied"),
     ],
@@ -173,6 +174,18 @@ def test_what_the_child_refuses_is_told_with_its_words(reason: AdapterReason, co
             await bench.until(lambda: bench.mobile is not None and bench.mobile.state is NameState.FAILED)
             [notice] = [each for each in bench.told[-1].notices if each.code != "names-not-moved"]
             assert (notice.code, "see here" in notice.text) == (code, True)
+
+    run(test)
+
+
+def test_where_nobody_listens_the_socket_is_named() -> None:
+    async def test() -> None:
+        nobody = NobodyListens(reason=AdapterReason.GONE, evidence="nobody listens")
+        async with driven(lambda _: nobody) as bench:
+            bench.names.keep(intent())
+            await bench.until(lambda: bench.mobile is not None and bench.mobile.state is NameState.FAILED)
+            [notice] = [each for each in bench.told[-1].notices if each.code != "names-not-moved"]
+            assert (notice.code, "failberry-dns.socket" in notice.cure) == ("names-child", True)
 
     run(test)
 

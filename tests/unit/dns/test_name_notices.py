@@ -60,6 +60,14 @@ def test_a_dead_wired_line_moves_the_name_at_once() -> None:
     assert bench.expect(Move).forced is None
 
 
+def test_a_name_that_was_never_set_up_is_not_moved_and_that_is_said() -> None:
+    bench = Bench(wired_source=Writer.ROUTE53, fast=True)
+    bench.tell()
+    bench.failed(bench.expect(Move), Trouble.ABSENT)
+    [notice] = bench.publisher.notices(bench.now)
+    assert (notice.code, "failberryctl dns apply" in notice.cure) == ("names-not-moved", True)
+
+
 def test_while_the_owner_forces_a_line_the_name_is_his() -> None:
     bench = Bench(wired_source=Writer.ROUTE53, fast=True)
     bench.forced = CELLULAR
@@ -91,6 +99,7 @@ def test_without_fast_nothing_is_moved() -> None:
         (Trouble.DENIED, "names-denied"),
         (Trouble.RECORD, "names-not-ours"),
         (Trouble.NO_CHILD, "names-child"),
+        (Trouble.ABSENT, "names-absent"),
         (Trouble.TLS, "names-tls"),
     ],
 )
