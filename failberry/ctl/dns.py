@@ -12,16 +12,19 @@ import secrets
 import sys
 import tomllib
 from collections.abc import Callable
+from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import Any
 
 from failberry.config import Config
+from failberry.core.snapshot import NameState
 from failberry.ctl import ATTENTION, CONFIG, CONFIG_FILE, OK, UNREACHABLE, USAGE, child, client, nameservers
 from failberry.ctl.commands import refuse
 from failberry.ctl.dnsscreen import (
     Standing,
     cost_lines,
     faults,
+    note_lines,
     plan_lines,
     server_faults,
     status_lines,
@@ -36,6 +39,7 @@ from failberry.dns.messages import (
     ApplyRequest,
     DestroyRequest,
     DoneResult,
+    KeptAddress,
     PlanRequest,
     PlanResult,
     StatusRequest,
@@ -45,6 +49,7 @@ from failberry.dns.messages import (
 from failberry.dns.wish import wished
 from failberry.errors import AdapterError, ConfigError
 
+Kept = tuple[KeptAddress, ...]
 Look = Callable[[House], tuple[list[nameservers.Told], str]]
 
 
@@ -124,14 +129,14 @@ def nameless(arguments: SimpleNamespace) -> int:
 
 def _plan(arguments: SimpleNamespace) -> int:
     wanted = wish(arguments)
-    plan, _ = _planned(arguments, wanted)
+    plan, _ = _planned(arguments, wanted, _kept(arguments))
     _show(arguments, wanted, plan)
     return ATTENTION if plan.problems else OK
 
 
-def _planned(arguments: SimpleNamespace, wanted: Desired) -> tuple[PlanResult, str]:
+def _planned(arguments: SimpleNamespace, wanted: Desired, kept: Kept) -> tuple[PlanResult, str]:
     nonce = secrets.token_hex(6)
-    request = PlanRequest(wish=wanted, nonce=nonce, adopt=arguments.adopt)
+    request = PlanRequest(wish=wanted, nonce=nonce, adopt=arguments.adopt, kept=kept)
     return child.ask(arguments.child, request, PlanResult, tell=progress), nonce
 
 
@@ -155,7 +160,8 @@ def _apply(arguments: SimpleNamespace) -> int:
     wanted = wish(arguments)
     if (code := _may_not_ask(arguments)) is not None:
         return code
-    plan, nonce = _planned(arguments, wanted)
+    kept = _kept(arguments)
+    plan, nonce = _planned(arguments, wanted, kept)
     if not arguments.json:
         _show(arguments, wanted, plan)
     if plan.problems or not plan.steps:
@@ -164,10 +170,12 @@ def _apply(arguments: SimpleNamespace) -> int:
         return ATTENTION if plan.problems else OK
     if not _agreed(arguments, "carry it out"):
         return refuse("Nothing was changed.")
-    request = ApplyRequest(wish=wanted, nonce=nonce, fingerprint=plan.fingerprint, adopt=arguments.adopt)
+    request = ApplyRequest(
+        wish=wanted, nonce=nonce, fingerprint=plan.fingerprint, adopt=arguments.adopt, kept=kept
+    )
     done = child.ask(arguments.child, request, DoneResult, tell=progress)
     # The word of the API is not enough: what is there now is read again.
-    after, _ = _planned(arguments, wanted)
+    after, _ = _planned(arguments, wanted, kept)
     left = len(after.steps) + len(after.problems)
     if arguments.json:
         _print_json({"plan": encode(plan), "changes": done.changes, "left": left})
@@ -183,29 +191,27 @@ def _destroy(arguments: SimpleNamespace) -> int:
     wanted = wish(arguments)
     if (code := _may_not_ask(arguments)) is not None:
         return code
-    request = PlanRequest(wish=wanted, nonce="destroy", removal=True)
+    kept = _kept(arguments)
+    request = PlanRequest(wish=wanted, nonce="destroy", removal=True, kept=kept)
     plan = child.ask(arguments.child, request, PlanResult, tell=progress)
     if not arguments.json:
-        text = (
-            plan_lines(plan, Style.of(sys.stdout, os.environ))
-            if plan.steps
-            else ["Nothing of ours is there."]
-        )
-        print("\n".join(text))
+        style = Style.of(sys.stdout, os.environ)
+        nothing = ["Nothing of ours is there.", *note_lines(plan, style)]
+        print("\n".join(plan_lines(plan, style) if plan.steps else nothing))
     if plan.problems:
         return ATTENTION
     changes = 0
     if plan.steps:
         if not _agreed(arguments, "give the zone back"):
             return refuse("Nothing was changed.")
-        done = DestroyRequest(wish=wanted, fingerprint=plan.fingerprint)
+        done = DestroyRequest(wish=wanted, fingerprint=plan.fingerprint, kept=kept)
         changes = child.ask(arguments.child, done, DoneResult, tell=progress).changes
     if arguments.json:
         _print_json({"plan": encode(plan), "changes": changes})
     elif changes:
         print_wrapped(
-            "Done. The zone is as it was found. While [dns] stands in the configuration, the daemon goes on "
-            "publishing addresses at the lines' own names."
+            "Done. The zone is as it was found. While [dns] stands in the configuration, a running daemon "
+            "writes the lines' own names again: take it out, then `sudo failberryctl reload`."
         )
     return OK
 
@@ -310,6 +316,17 @@ def _from_daemon(arguments: SimpleNamespace) -> tuple[dict[str, Any] | None, str
         return None, "failberryd is not running" if stopped else f"failberryd could not be asked: {error}"
     names = document.get("names") if isinstance(document, dict) else None
     return (names, "") if isinstance(names, dict) else (None, "failberryd publishes nothing")
+
+
+def _kept(arguments: SimpleNamespace) -> Kept:
+    """What the daemon says that it keeps at the lines' names: the only witness of what it wrote there."""
+    names, _ = _from_daemon(arguments)
+    return tuple(
+        KeptAddress(name=each["name"], address=ip_address(address))
+        for each in (names or {}).get("lines", ())
+        if each["state"] == NameState.PUBLISHED
+        for address in each["addresses"]
+    )
 
 
 def _house(arguments: SimpleNamespace) -> tuple[House, dict[str, tuple[str, ...]]]:

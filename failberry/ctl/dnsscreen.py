@@ -29,9 +29,13 @@ def plan_lines(plan: PlanResult, style: Style) -> list[str]:
         lines += style.wrap(clean(step.headline), first=f"{number}. ", rest="   ")
         for each in step.details:
             lines += _detail(clean(each), style)
-    for note in plan.notes:
-        lines += style.wrap(clean(note), first="note: ", rest="      ")
-    return lines
+    return [*lines, *note_lines(plan, style)]
+
+
+def note_lines(plan: PlanResult, style: Style) -> list[str]:
+    """What is worth knowing beside the changes."""
+    wrapped = (style.wrap(clean(note), first="note: ", rest="      ") for note in plan.notes)
+    return [line for lines in wrapped for line in lines]
 
 
 def _detail(text: str, style: Style) -> list[str]:

@@ -17,7 +17,7 @@ from failberry.dns import plan as planning
 from failberry.dns import wire
 from failberry.dns.changes import Act, Change, ChangeRecords, Edit, Plan, UpdateHealthCheck
 from failberry.dns.checks import published, unreachable
-from failberry.dns.desired import AlarmCheck, Desired
+from failberry.dns.desired import AlarmCheck, Desired, Source
 from failberry.dns.messages import (
     Address,
     ApplyRequest,
@@ -68,12 +68,12 @@ def run(request: Request, api: Api, tell: Tell) -> Result:
     match request:
         case PlanRequest(wish=wish, removal=removal):
             if removal:
-                return _shown(planning.destroy(wish.owner, api.read(wish)))
+                return _shown(_removal(request, api.read(wish)))
             return _shown(_planned(request, api.read(wish)))
         case ApplyRequest(wish=wish, fingerprint=seen):
             return _carried_out(_planned(request, api.read(wish)), seen, api, tell)
         case DestroyRequest(wish=wish, fingerprint=seen):
-            return _carried_out(planning.destroy(wish.owner, api.read(wish)), seen, api, tell)
+            return _carried_out(_removal(request, api.read(wish)), seen, api, tell)
         case StatusRequest(wish=wish):
             return _status(wish, api)
         case PublishRequest():
@@ -99,11 +99,36 @@ def _planned(request: PlanRequest | ApplyRequest, found: Found) -> Plan:
         raise AdapterError(AdapterReason.REFUSED, words)
     # A line that DNS is held on stays so until whoever held it there ends it.
     held = planning.forced_line(found, request.wish.owner)
-    plan = planning.plan(replace(request.wish, forced=held), found, nonce=request.nonce, adopt=request.adopt)
+    plan = planning.plan(
+        replace(request.wish, forced=held),
+        found,
+        nonce=request.nonce,
+        adopt=request.adopt,
+        kept=_kept(request),
+    )
     if held is None:
         return plan
     note = f"DNS is held on the {held} line; `failberryctl failover force auto --dns` ends it"
     return replace(plan, notes=(*plan.notes, note))
+
+
+def _removal(request: PlanRequest | DestroyRequest, found: Found) -> Plan:
+    return planning.destroy(request.wish.owner, found, kept=_kept(request), leaves=_kept_names(request.wish))
+
+
+def _kept(request: PlanRequest | ApplyRequest | DestroyRequest) -> tuple[Record, ...]:
+    """The records that the daemon keeps, as it would have written them itself."""
+    wish = request.wish
+    return tuple(
+        Record(name=each.name, type=_kind(each.address), ttl=wish.ttl, values=(str(each.address),))
+        for each in request.kept
+        if each.name in _kept_names(wish)
+    )
+
+
+def _kept_names(wish: Desired) -> tuple[str, ...]:
+    lines = (wish.wired, wish.cellular)
+    return tuple(each.name for each in lines if each.source is Source.DAEMON)
 
 
 def _shown(plan: Plan) -> PlanResult:

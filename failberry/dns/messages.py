@@ -40,6 +40,14 @@ class MessageError(FailberryError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAddress:
+    """What the daemon says that it keeps at a line's own name."""
+
+    name: str
+    address: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest:
     """Tell what would change.  Changes nothing."""
 
@@ -49,6 +57,7 @@ class PlanRequest:
     adopt: bool = False
     removal: bool = False
     """Whether it is the way back that is meant: that of :class:`DestroyRequest`."""
+    kept: tuple[KeptAddress, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +70,8 @@ class ApplyRequest:
     fingerprint: str
     """Of the plan: if it would be another by now, nothing is done."""
     adopt: bool = False
+    kept: tuple[KeptAddress, ...] = ()
+    """As for the plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +80,8 @@ class DestroyRequest:
 
     wish: Desired
     fingerprint: str
+    kept: tuple[KeptAddress, ...] = ()
+    """As for the plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ from failberry.dns.register import (
     registered,
     tags,
 )
-from failberry.dns.zoneplan import ZonePlan, found_after, plan_records, plan_removal
+from failberry.dns.zoneplan import ADDRESS_TYPES, ZonePlan, found_after, plan_records, plan_removal, shown
 from failberry.errors import Problem
 from failberry.namechecks import CHECKER_REGIONS
 from failberry.naming import By
@@ -62,12 +62,15 @@ class _Wanted:
         return self.reference if self.check is None else self.check.id
 
 
-def plan(desired: Desired, found: Found, *, nonce: str, adopt: bool = False) -> Plan:
+def plan(
+    desired: Desired, found: Found, *, nonce: str, adopt: bool = False, kept: tuple[Record, ...] = ()
+) -> Plan:
     """Plan the way from what was found to what is desired.
 
     ``nonce`` are up to 13 characters of a-z and 0-9, never used before: Route 53 remembers the caller
     references of deleted health checks for days.  Without ``adopt``, records of others that are in the
-    way are problems; with it they are replaced and remembered.
+    way are problems; with it they are replaced and remembered.  ``kept`` are records that the daemon says to
+    keep: what stands at a line's own name and is none of them was there before us, and is remembered.
     """
     wrong = problems(desired, found)
     if wrong:
@@ -75,14 +78,14 @@ def plan(desired: Desired, found: Found, *, nonce: str, adopt: bool = False) -> 
     register = registered(found, desired.owner)
     wanted = {line: _choose(line, desired, found, nonce) for line in UplinkName}
     handles = {line: each.handle for line, each in wanted.items()}
-    zone = plan_records(desired, found, register, checks=handles, adopt=adopt)
+    zone = plan_records(desired, found, register, checks=handles, adopt=adopt, kept=kept)
     wrong = (*zone.problems, *_room(desired, wanted, zone.until_then))
     # What comes back may be in the way as well as what stands there now.
     wrong = wrong or problems(desired, found_after(found, zone.edits))
     if wrong:
         return Plan(problems=wrong)
     chosen = {each.check.id for each in wanted.values() if each.check is not None}
-    deletions, kept = _deletions(found, desired.owner, zone.needed | chosen, chosen)
+    deletions, stay = _deletions(found, desired.owner, zone.needed | chosen, chosen)
     return Plan(
         changes=(
             *_preparations(desired, wanted, zone.until_then),
@@ -91,21 +94,35 @@ def plan(desired: Desired, found: Found, *, nonce: str, adopt: bool = False) -> 
             *_forgetting(desired, wanted, zone),
             *deletions,
         ),
-        notes=(*_notes(desired, found), *zone.notes, *kept),
+        notes=(*_notes(desired, found), *zone.notes, *stay),
     )
 
 
-def destroy(owner: str, found: Found, *, restore: tuple[Record, ...] | None = None) -> Plan:
+def destroy(
+    owner: str,
+    found: Found,
+    *,
+    restore: tuple[Record, ...] | None = None,
+    kept: tuple[Record, ...] = (),
+    leaves: tuple[str, ...] = (),
+) -> Plan:
     """Plan to leave the zone as it was found: take back what is ours, put back what gave way to it.
 
-    ``restore`` are records to put back instead of those that the register remembers.
+    ``restore`` are records to put back instead of those that the register remembers; ``kept`` is as for
+    :func:`plan`; ``leaves`` are the names that the daemon writes, of which it is said what stays there.
     """
-    zone = plan_removal(owner, found, registered(found, owner), restore=restore)
+    register = registered(found, owner)
+    zone = plan_removal(owner, found, register, restore=restore, kept=kept)
     ours = [each for each in found.checks if line_of(each, owner) is not None]
-    deletions, kept = _deletions(found, owner, zone.needed, set())
-    notes = [*zone.notes, *kept]
-    if zone.edits and not ours and restore is None:
+    deletions, stay = _deletions(found, owner, zone.needed, set())
+    notes = [*zone.notes, *stay]
+    if any(is_of_pair(each.record, owner) for each in zone.edits) and not ours and restore is None:
         notes.append("our health checks are gone, and with them the memory of what stood there before")
+    for record in found_after(found, zone.edits).records:
+        known = (record.name, record.type) in register.simple
+        if record.name in leaves and record.type in ADDRESS_TYPES and not known and restore is None:
+            what = "nothing tells that it is ours; if the daemon wrote it, delete it by hand"
+            notes.append(f"{shown(record)} stays: {what}")
     return Plan(
         changes=(*_records(found, zone, "gives the zone back as it was found"), *deletions),
         notes=tuple(notes),

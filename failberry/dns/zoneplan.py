@@ -18,7 +18,7 @@ from failberry.errors import Problem
 from failberry.naming import Pair
 
 _ROLES = {UplinkName.WIRED: Role.PRIMARY, UplinkName.CELLULAR: Role.SECONDARY}
-_ADDRESS_TYPES = ("A", "AAAA")
+ADDRESS_TYPES = ("A", "AAAA")
 _REPLACEABLE = ("A", "AAAA", "CNAME")
 """What can lead to a house.  Anything else at its name is not for us to remove."""
 
@@ -59,16 +59,22 @@ class _Target:
 class _Zone:
     """What was found, seen by its owner."""
 
-    def __init__(self, found: Found, owner: str, register: Register) -> None:
+    def __init__(self, found: Found, owner: str, register: Register, kept: tuple[Record, ...]) -> None:
         self.found = found
         self.owner = owner
         self.register = register
+        self.kept = kept
 
     def is_ours(self, record: Record) -> bool:
         if is_of_pair(record, self.owner):
             return True
-        known = not record.identifier and (record.name, record.type) in self.register.simple
-        return known and not any(record.same(each) for each in self.register.before)
+        if record.identifier or any(record.same(each) for each in self.register.before):
+            return False
+        return (record.name, record.type) in self.register.simple or self.is_kept(record)
+
+    def is_kept(self, record: Record) -> bool:
+        """Whether the daemon says that it keeps just this there."""
+        return any(record.same(each) for each in self.kept)
 
     def foreign(self, name: str, *types: str) -> list[Record]:
         return [each for each in self.found.at(name) if each.type in types and not self.is_ours(each)]
@@ -80,16 +86,22 @@ class _Zone:
 
 
 def plan_records(
-    desired: Desired, found: Found, register: Register, *, checks: Mapping[UplinkName, str], adopt: bool
+    desired: Desired,
+    found: Found,
+    register: Register,
+    *,
+    checks: Mapping[UplinkName, str],
+    adopt: bool,
+    kept: tuple[Record, ...],
 ) -> ZonePlan:
     """Compare; ``checks`` are the lines' health checks: ids, or the references they will be made with."""
-    zone, target = _Zone(found, desired.owner, register), _Target()
-    types = [_leaf(zone, target, desired, line, adopt=adopt) for line in UplinkName]
+    zone, target = _Zone(found, desired.owner, register, kept), _Target()
+    types = [_leaf(zone, target, desired, line) for line in UplinkName]
     _pair(
         zone,
         target,
         desired,
-        [each for each in _ADDRESS_TYPES if all(each in there for there in types)],
+        [each for each in ADDRESS_TYPES if all(each in there for there in types)],
         checks,
     )
     if not adopt:
@@ -109,36 +121,58 @@ def found_after(found: Found, edits: Iterable[Edit]) -> Found:
 
 
 def plan_removal(
-    owner: str, found: Found, register: Register, *, restore: tuple[Record, ...] | None
+    owner: str,
+    found: Found,
+    register: Register,
+    *,
+    restore: tuple[Record, ...] | None,
+    kept: tuple[Record, ...],
 ) -> ZonePlan:
     """Take back all that is ours; what is put there instead is what the register knows, or ``restore``."""
-    return _batch(_Zone(found, owner, register), _Target(), restore=restore)
+    return _batch(_Zone(found, owner, register, kept), _Target(), restore=restore)
 
 
-def _leaf(zone: _Zone, target: _Target, desired: Desired, line: UplinkName, *, adopt: bool) -> list[str]:
+def shown(record: Record) -> str:
+    """A record in a sentence."""
+    what = record.alias.name if record.alias else ", ".join(record.values)
+    return f"{record.type} {what} of {record.name}"
+
+
+def _leaf(zone: _Zone, target: _Target, desired: Desired, line: UplinkName) -> list[str]:
     """Plan a line's own name; answers with the address types that it will have."""
     wish, key = desired.line(line), f"dns.{line}_name"
     match wish.source:
         case Source.ELSEWHERE:
             # If it was ours until now, what stood there before comes back first.
-            others = [*zone.foreign(wish.name, *_ADDRESS_TYPES), *zone.register.before]
-            return [kind for kind in _ADDRESS_TYPES if (wish.name, kind) in {each.key[:2] for each in others}]
+            others = [*zone.foreign(wish.name, *ADDRESS_TYPES), *zone.register.before]
+            return [kind for kind in ADDRESS_TYPES if (wish.name, kind) in {each.key[:2] for each in others}]
         case Source.FIXED:
             return _fixed(zone, target, desired, wish, key)
         case Source.DAEMON:
             in_the_way = [each for each in zone.foreign(wish.name, *_REPLACEABLE) if _unfit(each)]
             target.foreign += [(each, key) for each in in_the_way]
-            stays = []
-            for kind in _ADDRESS_TYPES:
-                place = wish.name, kind
-                simple = [each for each in zone.foreign(*place) if not each.identifier]
-                if place in zone.register.simple or adopt or not simple:
-                    target.simple.add(place)
-                    target.left.add(place)
-                    target.adopted += simple if adopt else []
-                if any(not each.identifier and each.type == kind for each in zone.found.at(wish.name)):
-                    stays.append(kind)
-            return stays
+            simple = [each for each in zone.found.at(wish.name) if not each.identifier]
+            for kind in ADDRESS_TYPES:
+                # From now on it is the daemon's, whatever stands there yet.
+                target.simple.add((wish.name, kind))
+                target.left.add((wish.name, kind))
+                if (wish.name, kind) not in zone.register.simple:
+                    _claim(zone, target, [each for each in simple if each.type == kind])
+            return [kind for kind in ADDRESS_TYPES if kind in {each.type for each in simple}]
+
+
+def _claim(zone: _Zone, target: _Target, there: Iterable[Record]) -> None:
+    """Tell of each record at a name that becomes the daemon's whether it is already; remember it else."""
+    for record in there:
+        if zone.is_kept(record) and zone.is_ours(record):
+            what = "is what the daemon keeps there: it counts as ours, and `dns destroy` deletes it"
+        else:
+            target.adopted.append(record)
+            what = (
+                "is not known to be the daemon's: it is remembered, and `dns destroy` brings it back; "
+                "if you know that it is ours, delete it first"
+            )
+        target.notes.append(f"{shown(record)} {what}")
 
 
 def _unfit(record: Record) -> bool:
@@ -183,7 +217,7 @@ def _pair(
         target.wanted += [
             _member(desired, line, kind, check) for kind in common for line, check in checks.items()
         ]
-        target.pair |= {(name, kind) for kind in _ADDRESS_TYPES}
+        target.pair |= {(name, kind) for kind in ADDRESS_TYPES}
         if not common:
             both = f"{desired.wired.name} and {desired.cellular.name}"
             problem = f"an alias must lead to addresses, and {both} share none"

@@ -52,13 +52,13 @@ def test_what_is_not_ours_is_not_touched(seed: int) -> None:
 @given(seeds)
 def test_destroy_leaves_the_zone_as_found(seed: int) -> None:
     dice = lives.dice_of(seed)
-    there = lives.account(dice)
+    there, adopt = lives.account(dice), dice.choice((False, True))
     before, somebody = there.records(), dict(there.api.checks)
     for _ in range(dice.randint(1, 3)):
         wish = lives.wish(dice)
-        changes = there.plan(wish, adopt=True).changes
+        changes = there.plan(wish, adopt=adopt).changes
         there.carry_out(changes[: dice.randint(0, len(changes))])
-        if there.apply(wish, adopt=True).changes:
+        if there.apply(wish, adopt=adopt).changes:
             lives.publish(there, wish)
     changes = there.plan_destruction(wish).changes
     there.carry_out(changes[: dice.randint(0, len(changes))])

@@ -164,6 +164,35 @@ def test_destroy_gives_the_zone_back(desk: Desk, capsys: Captured) -> None:
     assert "Nothing of ours is there." in capsys.readouterr().out
 
 
+def test_what_the_daemon_wrote_is_taken_away(
+    desk: Desk, appliance: SimulatedAppliance, capsys: Captured
+) -> None:
+    before = dict(desk.world.api.records)
+    desk.world.publish(ip_address("5.6.7.8"), name="mobile.example.com")
+    assert desk.run("dns", "destroy") == OK
+    out = flat(capsys.readouterr().out)
+    assert "Nothing of ours is there. note: A 5.6.7.8 of mobile.example.com stays" in out
+    appliance.snapshot = told_by_daemon()
+    assert desk.run("dns", "apply", "--adopt", "--yes") == OK
+    assert "is what the daemon keeps there" in flat(capsys.readouterr().out)
+    desk.world.publish(ip_address("5.6.7.9"), name="mobile.example.com")
+    assert desk.run("dns", "destroy", "--yes") == OK
+    assert desk.world.api.records == before
+
+
+def test_what_the_daemon_is_about_to_overwrite_comes_back(
+    desk: Desk, appliance: SimulatedAppliance, capsys: Captured
+) -> None:
+    assert desk.world.api.put(simple("mobile.example.com", "A", "9.8.7.6"))
+    before = dict(desk.world.api.records)
+    appliance.snapshot = told_by_daemon(state=NameState.PENDING, addresses=("9.8.7.6",))
+    assert desk.run("dns", "apply", "--adopt", "--yes") == OK
+    assert "is not known to be the daemon's" in flat(capsys.readouterr().out)
+    desk.world.publish(ip_address("5.6.7.8"), name="mobile.example.com")
+    assert desk.run("dns", "destroy", "--yes") == OK
+    assert desk.world.api.records == before
+
+
 def test_all_of_it_as_json(desk: Desk, capsys: Captured) -> None:
     def told(*words: str, code: int = OK) -> Any:
         assert desk.run("dns", *words, "--json") == code

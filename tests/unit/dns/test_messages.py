@@ -16,6 +16,7 @@ from failberry.dns.messages import (
     DestroyRequest,
     DnsAnswer,
     DoneResult,
+    KeptAddress,
     LineStanding,
     MessageError,
     MoveRequest,
@@ -36,10 +37,11 @@ from tests.awskit.lives import dice_of, wish
 from tests.unit.dns.wishes import WISH
 
 FOUR, SIX = ip_address("1.2.3.4"), ip_address("2a00::1")
+KEPT = (KeptAddress(name="wired.example.com", address=FOUR), KeptAddress(name="a.example.com", address=SIX))
 REQUESTS: list[Request] = [
-    PlanRequest(wish=WISH, nonce="n1", removal=True),
-    ApplyRequest(wish=WISH, nonce="n1", fingerprint="f", adopt=True),
-    DestroyRequest(wish=WISH, fingerprint="f"),
+    PlanRequest(wish=WISH, nonce="n1", removal=True, kept=KEPT),
+    ApplyRequest(wish=WISH, nonce="n1", fingerprint="f", adopt=True, kept=KEPT),
+    DestroyRequest(wish=WISH, fingerprint="f", kept=KEPT),
     StatusRequest(wish=WISH),
     PublishRequest(zone="example.com", name="wired.example.com", ttl=60, addresses=(FOUR, SIX)),
     MoveRequest(wish=WISH, forced=UplinkName.CELLULAR),
