@@ -290,7 +290,8 @@ def _batch(zone: _Zone, target: _Target, *, restore: tuple[Record, ...] | None) 
         register=register,
         until_then=Register(
             simple=register.simple | released,
-            before=(*keep.values(), *(each for each in given_back if each in old and each.key not in keep)),
+            # All of it: what stands there again, or never gave way, would else be taken for ours.
+            before=(*keep.values(), *(each for each in old if each.key not in keep)),
         ),
         needed=frozenset(each.check for each in (*remaining, *given_back, *keep.values()) if each.check),
     )

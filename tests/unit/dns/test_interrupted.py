@@ -55,6 +55,19 @@ def test_the_register_of_a_leftover_check_counts_for_nothing() -> None:
     assert [(each.name, each.values) for each in there.records()] == [("wired.example.com", ("9.8.7.6",))]
 
 
+def test_what_the_daemon_never_overwrote_is_not_taken_for_ours() -> None:
+    weighted = {**simple("cellular.example.com", "AAAA", "2a00::1"), "SetIdentifier": "one", "Weight": 1}
+    there = house(WISH, simple("cellular.example.com", "A", "9.8.7.6"), weighted)
+    # The line gets another name, with a health check of another kind; interrupted before all is forgotten.
+    other = replace(WISH, cellular=replace(WISH.cellular, name="lte.example.com", check=http()))
+    changes = there.plan(other).changes
+    [place] = [number for number, each in enumerate(changes) if isinstance(each, ChangeRecords)]
+    there.carry_out(changes[: place + 2])
+    there.apply(other)
+    there.destroy(other)
+    assert [each.values for each in there.records()] == [("9.8.7.6",), ("2a00::1",)]
+
+
 def test_an_adoption_that_was_interrupted_has_to_be_said_again() -> None:
     there = house(ELSEWHERE, simple("wired.example.com", "A", "9.8.7.6"))
     until_the_batch(there, WISH, adopt=True)
