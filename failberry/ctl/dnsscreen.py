@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from failberry.ctl.words import count, sentence
 from failberry.dns.costs import Costs
 from failberry.dns.messages import PlanResult, StatusResult
 from failberry.dns.words import NOTHING, render_costs
+from failberry.units import duration
 
 LABELS = {"wired": "Wired", "cellular": "Mobile"}
 
@@ -166,12 +168,19 @@ def status_lines(standing: Standing, style: Style) -> list[str]:
     if standing.no_names:
         page.row("Daemon", standing.no_names)
     for each in (standing.names or {}).get("lines", ()):
-        following = f"; next: {each['next']}" if each.get("next") else ""
-        words = f"{each.get('name')} {each.get('state')}: {each.get('reason')}{following}"
+        words = f"{each.get('name')} {each.get('state')}: {each.get('reason')}{_following(each)}"
         page.row("Daemon", clean(words))
     if moved := (standing.names or {}).get("moved"):
         page.row("Daemon", f"holds the house's name on the {NAMES.get(moved, clean(moved))} (dns.fast)")
     return page.lines
+
+
+def _following(name: Mapping[str, Any]) -> str:
+    if not name.get("next"):
+        return ""
+    # Rounded up: a countdown ends at nothing, not a second before.
+    wait = math.ceil(name.get("next_in") or 0)
+    return f"; next: {name['next']}" + (f" in {duration(wait)}" if wait > 0 else "")
 
 
 def _head(page: Page, standing: Standing, wrong: Sequence[str]) -> None:

@@ -430,3 +430,13 @@ def test_what_the_daemon_believes_is_compared(
     out = flat(capsys.readouterr().out)
     assert words in out
     assert "Daemon mobile.example.com" in out
+
+
+def test_a_write_that_has_to_wait_is_shown_with_its_wait(
+    desk: Desk, appliance: SimulatedAppliance, capsys: Captured
+) -> None:
+    appliance.snapshot = told_by_daemon(
+        state=NameState.PENDING, reason="it is new", next="write the address", next_in=34.2
+    )
+    desk.look("dns", "status", told=[NS1])
+    assert "it is new; next: write the address in 35 s" in flat(capsys.readouterr().out)

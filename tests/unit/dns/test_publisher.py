@@ -57,6 +57,34 @@ def test_a_new_address_is_written_at_once_and_the_next_a_minute_later() -> None:
     assert str(bench.expect(Publish).address) == "62.7.40.8"
 
 
+@pytest.mark.parametrize("source", [Writer.LAMBDA, Writer.ROUTE53])
+@pytest.mark.parametrize("quiet", [61.0, 3600.0, 86_400.0])
+def test_the_first_change_after_a_quiet_time_waits_for_nothing_and_the_next_is_shown_to_wait(
+    source: Writer, quiet: float
+) -> None:
+    bench = settled(cellular_source=source)
+    bench.line(CELLULAR, OTHER, session=8)
+    bench.published(bench.expect(Publish))
+    end = bench.now + quiet
+    while bench.now < end:
+        bench.passes(end - bench.now)
+        for call in [bench.calls.pop() for _ in range(len(bench.calls))]:
+            if isinstance(call, Verify):
+                bench.verified(call, OTHER)
+    bench.line(CELLULAR, MINE, session=9)
+    written = bench.now
+    bench.published(bench.expect(Publish))
+    bench.passes(25.0)
+    bench.line(CELLULAR, "62.7.40.7", session=10)
+    view = bench.view()
+    assert (view.state, view.next, view.next_at) == (
+        NameState.PENDING,
+        "write the address",
+        written + 60.0,
+    )
+    assert bench.until_call() == pytest.approx(35.0)
+
+
 def test_a_call_of_the_session_before_is_given_up() -> None:
     bench = settled()
     bench.line(CELLULAR, OTHER, session=8)
