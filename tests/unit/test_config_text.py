@@ -72,6 +72,8 @@ def test_the_sample_loads_as_it_stands() -> None:
 def test_the_sample_loads_with_every_comment_sign_taken_away() -> None:
     """Prose is behind "# ", settings are behind "#": no setting is only prose, no prose is a setting."""
     everything = re.sub(r"(?m)^#(?=\S)", "", sample()).replace('"standby-gateway"', '"dual-wan-router"')
+    url = "https://abc.lambda-url.eu-central-1.on.aws/"
+    everything = everything.replace('url = ""', f'url = "{url}"')
     assert config_from_text(everything, path="sample") == Config(
         mode=Mode.DUAL_WAN_ROUTER,
         wired=Wired(interface="eth0"),
@@ -82,6 +84,7 @@ def test_the_sample_loads_with_every_comment_sign_taken_away() -> None:
             name="home.example.com",
             wired_name="wired.example.com",
             cellular_name="mobile.example.com",
+            url=url,
         ),
         port_forward=(PortForward(proto=Protocol.TCP, ports="443", to="192.168.1.20"),),
     )

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+from tests.aws.test_authority import question
 from tests.awskit.account import simple
-from tests.unit.dns.test_authority import question
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 def free_port() -> int:
