@@ -77,6 +77,8 @@ def kernel(lab: Lab) -> str:
     Without lifetimes, which run down, and the anycast addresses that every IPv6 router has: forwarding, once
     switched on, stays on until the next boot.
     """
+    # An address that a router has just advertised is not there yet (RFC 4862 section 5.4).
+    lab.vm.wait_until("! ip -6 addr show tentative | grep -q inet6", deadline=15)
     return lab.vm.run(
         "ip -4 route show table all; ip -6 route show table all | sed '/^anycast/d; s/ expires [^ ]*//';"
         " ip rule; ip -6 rule; nft list ruleset; ls /run/lock | grep ^L || true"

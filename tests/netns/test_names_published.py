@@ -24,6 +24,7 @@ from cloudlines import (
     NAME,
     PLACE,
     RESOLVER,
+    SECRET,
     WIRED,
     World,
     client,
@@ -116,6 +117,8 @@ def test_the_address_is_published_over_its_own_line_wherever_the_default_route_p
                 assert await names.prove_alive()
                 assert told[-1].notices == ()
                 assert told[-1].names.spent > 3000
+                assert SECRET[:16] not in repr((told, names))
+                assert "c-91ab42" not in repr(told[-1].names)
             assert asked
             assert set(asked) == {MINE}
         assert astray == []
