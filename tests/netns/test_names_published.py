@@ -188,13 +188,18 @@ def test_what_it_costs_is_measured_and_estimated(world: World) -> None:
             before = world.carried()
             cost = await estimate()
             # What was still on its way has arrived when nothing has for a moment.
-            seen: list[tuple[int, int]] = []
+            seen: list[tuple[int, int]] = [before]
+            clock = asyncio.get_running_loop().time
+            changed = clock()
 
             def quiet() -> bool:
+                nonlocal changed
                 seen.append(world.carried())
-                return len(seen) >= 30 and seen[-30] == seen[-1]
+                if seen[-1] != seen[-2]:
+                    changed = clock()
+                return clock() > changed + 0.3
 
-            await until(quiet, seconds=10.0)
+            await until(quiet, seconds=20.0)
             figures.append((what, seen[-1][0] - before[0], seen[-1][1] - before[1], cost))
 
         async def look() -> int:
