@@ -233,6 +233,6 @@ def test_what_it_costs_is_measured_and_estimated(world: World) -> None:
     by_name = {what: octets for what, octets, *_ in figures}
     assert by_name["a look at the name servers"] < 250
     assert by_name["an update"] < 8000
-    # Without the certificates, which are two fifths of it; a packet that was sent twice may be among the rest.
+    # Without the certificates, which are two fifths; a packet that was sent twice may be among the rest.
     assert by_name["an update, session resumed"] < 0.75 * by_name["an update"]
     assert all(0.9 < estimate / octets < 1.1 for _, octets, _, estimate in figures)
