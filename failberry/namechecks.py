@@ -20,8 +20,14 @@ CHECKER_REGIONS = (
 """Where Route 53 has health checkers (API reference, HealthCheckConfig)."""
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_NAME = rf"({_LABEL}\.)+{_LABEL}"
-_URL = rf"https://{_NAME}(:[0-9]{{1,5}})?/"
+NAME = rf"({_LABEL}\.)+{_LABEL}"
+LONGEST_NAME = 253
+OWNER = r"[a-z0-9][a-z0-9-]{0,30}"
+REGION = r"[a-z]{2}(-[a-z]+)+-[0-9]"
+INTERVALS = frozenset({10, 30})
+"""Seconds between two questions of one of Route 53's checkers."""
+FEWEST_REGIONS = 3
+_URL = rf"https://{NAME}(:[0-9]{{1,5}})?/"
 
 
 def zone(value: str) -> str | None:
@@ -37,7 +43,7 @@ def name(value: str) -> str | None:
 def _named(value: str, example: str) -> str | None:
     if not value.isascii():
         return f"{shown(value)} is not plain ASCII; write it as its registrar does, in punycode (xn--…)"
-    if len(value) > 253 or not re.fullmatch(_NAME, value):
+    if len(value) > LONGEST_NAME or not re.fullmatch(NAME, value):
         return f"{shown(value)} is not a name; write it in small letters with its domain, as {example}"
     return None
 
@@ -57,7 +63,7 @@ def addresses(value: tuple[str, ...]) -> str | None:
 
 def interval(value: int) -> str | None:
     """What Route 53 has."""
-    return None if value in {10, 30} else f"{value} seconds is none that Route 53 has; choose 10 or 30"
+    return None if value in INTERVALS else f"{value} seconds is none that Route 53 has; choose 10 or 30"
 
 
 def regions(value: tuple[str, ...]) -> str | None:
@@ -65,14 +71,14 @@ def regions(value: tuple[str, ...]) -> str | None:
     unknown = [each for each in value if each not in CHECKER_REGIONS]
     if unknown:
         return f"{shown(unknown[0])} has no health checkers; choose of {', '.join(CHECKER_REGIONS)}"
-    if value and len(set(value)) < 3:
+    if value and len(set(value)) < FEWEST_REGIONS:
         return f"has {len(set(value))} of them; give at least 3, or none for all"
     return None
 
 
 def aws_region(value: str) -> str | None:
     """A region's name."""
-    if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", value):
+    if not re.fullmatch(REGION, value):
         return f"{shown(value)} is no AWS region; write it as eu-central-1"
     return None
 
@@ -110,6 +116,6 @@ def zone_id(value: str) -> str | None:
 
 def owner(value: str) -> str | None:
     """Part of marks, tags and identifiers."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", value):
+    if not re.fullmatch(OWNER, value):
         return f"{shown(value)} cannot be part of a mark; write up to 31 of a-z, 0-9 and dashes"
     return None

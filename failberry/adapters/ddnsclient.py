@@ -33,6 +33,7 @@ FIRST_SECOND = 1_735_689_600.0
 ANSWER = 4096
 """Bytes of an answer that are read."""
 CREDENTIAL = "ddns-key"
+_AGENT = f"failberry/{__version__}"
 _ADDRESSES = 2
 """Of the function, that are tried."""
 _NAMES = 250
@@ -92,7 +93,7 @@ class DdnsClient:
         """Learn which address the function sees."""
         if (trouble := self._clock(call.number)) is not None:
             return trouble
-        request = self._request("GET", endpoint, b"")
+        request = protocol.request_text(authority=endpoint.authority, agent=_AGENT)
         answer = await self._converse(
             call, endpoint, call.family, None, lambda them: self._reflection(call, them, request)
         )
@@ -183,9 +184,8 @@ class DdnsClient:
                 probe=call.probe,
             )
             request = protocol.signed(update, secret=secret, authority=endpoint.authority)
-            answer = await them.exchange(
-                self._request("POST", endpoint, request.body, request.signature), limit=ANSWER
-            )
+            text = protocol.request_text(authority=endpoint.authority, agent=_AGENT, signed=request)
+            answer = await them.exchange(text, limit=ANSWER)
             octets = them.octets + _NAMES * len(call.over.servers)
             read = protocol.parse_told(answer.body)
             signature = answer.headers.get(protocol.SIGNATURE_HEADER, "")
@@ -242,21 +242,6 @@ class DdnsClient:
             what = "holds no key (64 hexadecimal digits)" if text.strip() else "is missing or empty"
             return None, f"/etc/failberry/ddns.key {what}"
         return secret, ""
-
-    @staticmethod
-    def _request(method: str, endpoint: Endpoint, body: bytes, signature: str = "") -> bytes:
-        lines = [
-            f"{method} {protocol.PATH} HTTP/1.1",
-            f"Host: {endpoint.authority}",
-            f"User-Agent: failberry/{__version__}",
-        ]
-        if body:
-            lines += [
-                "Content-Type: application/json",
-                f"Content-Length: {len(body)}",
-                f"X-Failberry-Signature: {signature}",
-            ]
-        return "\r\n".join([*lines, "", ""]).encode("ascii", "replace") + body
 
 
 def _distrusted(failure: ssl.SSLError) -> tuple[Trouble, str]:

@@ -8,7 +8,6 @@ A plan that changes takes effect at once, and whatever it leaves as it was goes 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 from collections.abc import Callable, Coroutine, Iterable
 from itertools import chain
@@ -17,13 +16,12 @@ from failberry.adapters import pages
 from failberry.adapters.echoes import Echoes, Ping
 from failberry.adapters.pinned import Line
 from failberry.adapters.questions import NameQuery
+from failberry.adapters.turning import Turning
 from failberry.core.facts import Address
 from failberry.core.probing import LATE, VOLLEY_GAP, Kind, Page, ProbeAnswered, ProbeMissed, ProbePlan
 from failberry.core.snapshot import UplinkName
 
 CANARY_INTERVAL = 1.0
-PROOF_TIMEOUT = 5.0
-"""Seconds that the task may take to show that it still turns."""
 _MOST_TASKS = 64
 """Name queries and pages of one line that are under way at once; more are not asked."""
 
@@ -39,8 +37,7 @@ class Lookout:
     def __init__(self, post: Post) -> None:
         self._post = post
         self._watched: dict[UplinkName, _Watched] = {}
-        self._bell = asyncio.Event()
-        self._turned = asyncio.Event()
+        self._turning = Turning()
 
     def apply(self, plans: Iterable[ProbePlan]) -> None:
         """Go by these plans from now on, and ask over no other line; cheap, and may be repeated at will."""
@@ -57,32 +54,23 @@ class Lookout:
                 self._watched[name].change(plan)
             else:
                 continue
-            self._bell.set()
+            self._turning.ring()
 
     async def watch(self) -> None:
         """Ask and tell; runs until cancelled."""
-        loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
-            while True:
-                self._bell.clear()
-                now = loop.time()
+
+            def turn(now: float) -> float | None:
                 for each in tuple(self._watched.values()):
                     each.turn(now, tasks)
-                self._turned.set()
                 due = min((each.due() for each in self._watched.values()), default=math.inf)
-                timer = loop.call_at(due, self._bell.set) if due < math.inf else None
-                await self._bell.wait()
-                if timer is not None:
-                    timer.cancel()
+                return due if due < math.inf else None
+
+            await self._turning.run(turn)
 
     async def prove_alive(self) -> bool:
         """Whether the task still turns."""
-        self._turned.clear()
-        self._bell.set()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PROOF_TIMEOUT):
-                return await self._turned.wait()
-        return False
+        return await self._turning.prove_alive()
 
     def close(self) -> None:
         """Ask nothing any more."""

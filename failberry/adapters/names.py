@@ -6,7 +6,6 @@ One task keeps all times; each call has a task of its own and a time limit.  Wit
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +16,7 @@ from failberry.adapters.ddnsclient import FIRST_SECOND, DdnsClient, Endpoint
 from failberry.adapters.dnschild import NobodyListens
 from failberry.adapters.dnsmessage import Kind
 from failberry.adapters.pinned import Line
+from failberry.adapters.turning import Turning
 from failberry.core.events import NamesChanged
 from failberry.core.names import NamesIntent
 from failberry.dns.calls import (
@@ -41,9 +41,6 @@ from failberry.dns.wish import wished
 from failberry.errors import AdapterReason
 from failberry.naming import Dns
 from failberry.naming import Publisher as Writer
-
-PROOF_TIMEOUT = 5.0
-"""Seconds that the task may take to show that it still turns."""
 
 _TROUBLES = {
     AdapterReason.GONE: Trouble.ABSENT,
@@ -93,35 +90,21 @@ class Names:
         self._answers: list[Answer] = []
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._told = NamesChanged(names=None)
-        self._bell = asyncio.Event()
-        self._turned = asyncio.Event()
+        self._turning = Turning()
 
     def keep(self, intent: NamesIntent | None) -> None:
         """Go by this from now on; cheap, and may be repeated at will."""
         self._waiting = [intent]
-        self._bell.set()
+        self._turning.ring()
 
     async def attend(self) -> None:
         """Carry out what is wished; runs until cancelled."""
-        loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as tasks:
-            while True:
-                self._bell.clear()
-                due = self._turn(loop.time(), tasks)
-                self._turned.set()
-                timer = loop.call_at(due, self._bell.set) if due is not None else None
-                await self._bell.wait()
-                if timer is not None:
-                    timer.cancel()
+            await self._turning.run(lambda now: self._turn(now, tasks))
 
     async def prove_alive(self) -> bool:
         """Whether the task still turns."""
-        self._turned.clear()
-        self._bell.set()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PROOF_TIMEOUT):
-                return await self._turned.wait()
-        return False
+        return await self._turning.prove_alive()
 
     def _turn(self, now: float, tasks: asyncio.TaskGroup) -> float | None:
         publisher = self._publisher
@@ -162,7 +145,7 @@ class Names:
             words = f"no answer in {call.timeout:g} s"
             answer = Failed(number=call.number, trouble=Trouble.SILENT, evidence=words)
         self._answers.append(answer)
-        self._bell.set()
+        self._turning.ring()
 
     async def _perform(self, call: Question) -> Answer:
         dns = None if self._intent is None else self._intent.config.dns

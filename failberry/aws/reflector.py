@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import socket
 import ssl
@@ -24,8 +23,7 @@ _PATIENCE = 45.0
 """Seconds for one question; the function has 30."""
 _ANSWER = 4096
 _CURE = "look at the line with `failberryctl status`, then try again"
-_PROBE_LIMIT = 128
-"""Characters of a path that the function probes (lambda/README.md)."""
+_AGENT = "failberryctl"
 
 T = TypeVar("T")
 
@@ -101,7 +99,8 @@ class Reflector:
 
     async def _reflect(self, them: Secured, own: Address) -> Reflection | Silence:
         sent = self._wall()
-        answer = await them.exchange(self._request("GET", b""), limit=_ANSWER)
+        text = protocol.request_text(authority=self._authority, agent=_AGENT)
+        answer = await them.exchange(text, limit=_ANSWER)
         received = self._wall()
         told = protocol.parse_reflection(answer.body) if answer.status == 200 else None
         if told is None:
@@ -111,21 +110,18 @@ class Reflector:
     async def _try(self, them: Secured, key: Key, host: str, seen: Reflection, probe: str) -> Trial | Silence:
         ahead = seen.server - (seen.sent + seen.received) / 2
         ts, nonce = round((self._wall() + ahead) * 1000), secrets.token_urlsafe(12)
-        update: dict[str, object] = {
-            "v": 1,
-            "key": key.name,
-            "host": host,
-            "ip": str(seen.seen),
-            "ts": ts,
-            "nonce": nonce,
-            "dry_run": True,
-        }
-        if 0 < len(probe) <= _PROBE_LIMIT:
-            update["probe"] = probe
-        body = json.dumps(update, separators=(",", ":")).encode()
-        message = protocol.request_message(authority=self._authority, ts=ts, nonce=nonce, body=body)
-        request = protocol.Signed(body=body, signature=protocol.sign(key.secret, message))
-        answer = await them.exchange(self._request("POST", body, request.signature), limit=_ANSWER)
+        update = protocol.Update(
+            key=key.name,
+            host=host,
+            address=seen.seen,
+            ts=ts,
+            nonce=nonce,
+            probe=probe if len(probe) <= protocol.LONGEST_PROBE else "",
+            dry_run=True,
+        )
+        request = protocol.signed(update, secret=key.secret, authority=self._authority)
+        text = protocol.request_text(authority=self._authority, agent=_AGENT, signed=request)
+        answer = await them.exchange(text, limit=_ANSWER)
         told = protocol.parse_told(answer.body)
         if told is None:
             return _strange(answer)
@@ -142,16 +138,6 @@ class Reflector:
             reachable=told.reachable,
             probe=told.probe,
         )
-
-    def _request(self, method: str, body: bytes, signature: str = "") -> bytes:
-        lines = [f"{method} {protocol.PATH} HTTP/1.1", f"Host: {self._authority}", "User-Agent: failberryctl"]
-        if body:
-            lines += [
-                "Content-Type: application/json",
-                f"Content-Length: {len(body)}",
-                f"{protocol.SIGNATURE_HEADER}: {signature}",
-            ]
-        return "\r\n".join([*lines, "", ""]).encode("ascii", "replace") + body
 
 
 _CLOCK = "see `timedatectl`: a wrong clock is the most frequent reason; then look at dns.url"

@@ -245,16 +245,7 @@ def _agreed(arguments: SimpleNamespace, what: str) -> bool:
 def _verify(arguments: SimpleNamespace, look: Look) -> int:
     house, fixed = _house(arguments)
     told, problem = look(house)
-    standing = Standing(
-        house=house,
-        servers=told,
-        no_servers=problem,
-        api=None,
-        no_api="",
-        names=None,
-        no_names="",
-        fixed=fixed,
-    )
+    standing = Standing(house=house, servers=told, no_servers=problem, fixed=fixed)
     wrong = list(server_faults(standing))
     if arguments.json:
         _print_json(_servers(standing) | {"problems": wrong})

@@ -63,12 +63,12 @@ class Standing:
     servers: Sequence[Told]
     no_servers: str
     """Why no name server could be asked."""
-    api: StatusResult | None
-    no_api: str
+    api: StatusResult | None = None
+    no_api: str = ""
     """Why Route 53 could not be asked."""
-    names: Mapping[str, Any] | None
+    names: Mapping[str, Any] | None = None
     """The daemon's part of the status document."""
-    no_names: str
+    no_names: str = ""
     may_not: bool = False
     """Whether Route 53 was not asked because only root may: no fault."""
     fixed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -10,15 +10,20 @@ from failberry.core.snapshot import UplinkName
 from failberry.dns.desired import AlarmCheck, Desired, HttpCheck, Line, Source
 from failberry.dns.records import Alarm, Found, within
 from failberry.errors import Problem
-from failberry.namechecks import CHECKER_REGIONS
+from failberry.namechecks import (
+    CHECKER_REGIONS,
+    FEWEST_REGIONS,
+    INTERVALS,
+    LONGEST_NAME,
+    NAME,
+    OWNER,
+    REGION,
+)
 from failberry.naming import By, Pair
 
 Address = IPv4Address | IPv6Address
 
-_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_OWNER = r"[a-z0-9][a-z0-9-]{0,30}"
 _PATH = r"/[!-~]{0,254}"
-_LONGEST_NAME = 253
 _TTL_LIMIT = 2_147_483_647
 """RFC 2181 section 8; the API reference says the same."""
 _SIMPLE_STATISTICS = {"Average", "Minimum", "Maximum", "Sum", "SampleCount"}
@@ -60,7 +65,7 @@ def problems(desired: Desired, found: Found) -> tuple[Problem, ...]:
 
 def wish_problems(desired: Desired) -> Iterator[Problem]:
     """What is wrong with the wish, whatever the zone holds."""
-    if not re.fullmatch(_OWNER, desired.owner):
+    if not re.fullmatch(OWNER, desired.owner):
         yield _say(
             "dns.owner",
             f"{desired.owner!r} cannot be part of a mark",
@@ -80,9 +85,9 @@ def wish_problems(desired: Desired) -> Iterator[Problem]:
 def _syntax(name: str) -> Iterator[tuple[str, str]]:
     if not name.isascii():
         yield "is not plain ASCII", "write it as its registrar does, in punycode (xn--…)"
-    elif len(name) > _LONGEST_NAME:
-        yield f"has {len(name)} characters where {_LONGEST_NAME} is the most", "shorten it"
-    elif not re.fullmatch(rf"({_LABEL}\.)+{_LABEL}", name):
+    elif len(name) > LONGEST_NAME:
+        yield f"has {len(name)} characters where {LONGEST_NAME} is the most", "shorten it"
+    elif not re.fullmatch(NAME, name):
         yield "is not a host name", "write it in lower case with its domain, for example home.example.com"
 
 
@@ -154,7 +159,7 @@ def _addresses(line: UplinkName, wish: Line) -> Iterator[Problem]:
 def _check(line: UplinkName, wish: Line) -> Iterator[Problem]:
     match wish.check:
         case HttpCheck(interval=interval, threshold=threshold, port=port, path=path, regions=regions):
-            if interval not in {10, 30}:
+            if interval not in INTERVALS:
                 yield _say("dns.interval", f"{interval} seconds is none that Route 53 has", "choose 10 or 30")
             if not 1 <= threshold <= 10:
                 yield _say("dns.threshold", f"{threshold} is out of its limits", "choose 1 to 10")
@@ -173,14 +178,14 @@ def _check(line: UplinkName, wish: Line) -> Iterator[Problem]:
                     f"{unknown[0]!r} has no health checkers",
                     f"choose of {', '.join(CHECKER_REGIONS)}",
                 )
-            elif regions and len(set(regions)) < 3:
+            elif regions and len(set(regions)) < FEWEST_REGIONS:
                 yield _say(
                     "dns.regions", f"has {len(set(regions))}", "give at least 3, or none for all of them"
                 )
         case AlarmCheck(alarm=alarm, region=region, period=period, evaluations=evaluations):
             if not 1 <= len(alarm) <= 255:
                 yield _say("dns.stack", "is not an alarm's name", "write the one that CloudWatch shows")
-            if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", region):
+            if not re.fullmatch(REGION, region):
                 yield _say("dns.region", f"{region!r} is no AWS region", "write it as eu-central-1")
             if period < 60 or period % 60 or evaluations < 1:
                 yield _say(

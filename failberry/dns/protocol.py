@@ -16,6 +16,8 @@ WINDOW = 300_000
 """Milliseconds that a time stamp may be off the function's clock."""
 SECRET = 32
 """Bytes of a secret."""
+LONGEST_PROBE = 128
+"""Characters of a path that the function asks back for."""
 _LATEST = 2**53
 _SHOWN = 100
 
@@ -32,6 +34,8 @@ class Update:
     """Milliseconds since 1970, later than in any request before."""
     nonce: str
     probe: str = field(default="", repr=False)
+    dry_run: bool = False
+    """Change nothing; the time stamp is used up all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +71,26 @@ def signed(update: Update, *, secret: bytes, authority: str) -> Signed:
         "ts": update.ts,
         "nonce": update.nonce,
     }
+    if update.dry_run:
+        document["dry_run"] = True
     if update.probe:
         document["probe"] = update.probe
     body = json.dumps(document, separators=(",", ":")).encode()
     message = request_message(authority=authority, ts=update.ts, nonce=update.nonce, body=body)
     return Signed(body=body, signature=sign(secret, message))
+
+
+def request_text(*, authority: str, agent: str, signed: Signed | None = None) -> bytes:
+    """An HTTP request as it is sent: a signed update, or else the question to the reflector."""
+    method, body = ("GET", b"") if signed is None else ("POST", signed.body)
+    lines = [f"{method} {PATH} HTTP/1.1", f"Host: {authority}", f"User-Agent: {agent}"]
+    if signed is not None:
+        lines += [
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            f"X-Failberry-Signature: {signed.signature}",
+        ]
+    return "\r\n".join([*lines, "", ""]).encode("ascii", "replace") + body
 
 
 def request_message(*, authority: str, ts: int, nonce: str, body: bytes) -> bytes:

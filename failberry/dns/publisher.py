@@ -33,6 +33,7 @@ from failberry.dns.calls import (
     Verify,
 )
 from failberry.dns.fastpath import FastPath
+from failberry.dns.protocol import LONGEST_PROBE
 from failberry.dns.publication import Publication, Step
 from failberry.naming import Dns
 from failberry.naming import Publisher as Writer
@@ -46,8 +47,6 @@ CHILD_OCTETS = 25_000
 """Bytes of an errand of the child, by estimate: two or three TLS connections to AWS."""
 PATIENCE = 3
 """Failures of the other line to learn where it is found, for which this one waits."""
-LONGEST_PROBE = 128
-"""Characters of a path that our function takes."""
 
 
 @dataclass(slots=True)
