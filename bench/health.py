@@ -143,11 +143,12 @@ def wait_for(port: int) -> None:
     raise TimeoutError(f"nothing listens on port {port}")
 
 
-def keep_beating(heartbeat: Path, stopped: threading.Event) -> None:
+def keep_beating(heartbeat: Path, stopped: threading.Event, path: str = "/secret") -> None:
+    """What the daemon tells the health server every two seconds."""
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     lines = {
         "wired": Line(addresses=["192.0.2.1"]),
-        "cellular": Line(addresses=["127.0.0.1"], path="/secret"),
+        "cellular": Line(addresses=["127.0.0.1"], path=path),
     }
     while True:
         new = heartbeat.with_suffix(".new")

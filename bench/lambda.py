@@ -36,8 +36,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "lambda"), str(ROOT / "tests" / "netns")]
 from namespace import Namespace  # noqa: E402
 from ping import handler as ping  # noqa: E402
 
-from bench.health import REQUEST  # noqa: E402
-from failberry.health.heartbeat import Line, encode  # noqa: E402
+from bench.health import REQUEST, keep_beating  # noqa: E402
 from tests.unit.aws.awsmemory import HOST, SECRET, SOURCE, Cloud, Request  # noqa: E402
 from tests.unit.aws.functionurl import event  # noqa: E402
 
@@ -50,18 +49,6 @@ CHECKS = {
     "6 checkers, each every 30 s": 6 / 30,
     "16 checkers, each every 10 s": 16 / 10,
 }
-
-
-def keep_beating(heartbeat: Path, stopped: threading.Event) -> None:
-    """What the daemon tells the health server every two seconds."""
-    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    lines = {"cellular": Line(addresses=["127.0.0.1"], path=PATH)}
-    while True:
-        new = heartbeat.with_suffix(".new")
-        new.write_bytes(encode(time.monotonic(), boot_id, lines))
-        new.rename(heartbeat)
-        if stopped.wait(2.0):
-            return
 
 
 def row(*cells: object) -> None:
@@ -205,7 +192,7 @@ def on_the_wire(checks: int, requests: int) -> None:
         with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
             heartbeat = Path(folder, "heartbeat")
             Path(folder, PATH.strip("/")).write_bytes(b"ok cellular\n")
-            beating = threading.Thread(target=keep_beating, args=(heartbeat, stopped))
+            beating = threading.Thread(target=keep_beating, args=(heartbeat, stopped, PATH))
             beating.start()
             stack.callback(beating.join)
             stack.callback(stopped.set)

@@ -27,6 +27,19 @@ ALARM_DOCUMENT: dict[str, Any] = {
     "Dimensions": [{"Name": "Endpoint", "Value": "cellular"}],
 }
 
+LINE_ALARM: dict[str, Any] = {
+    "AlarmName": "failberry-mobile",
+    "Namespace": "Failberry/Ping",
+    "MetricName": "Up",
+    "Dimensions": [{"Name": "Endpoint", "Value": "failberry-mobile"}],
+    "Statistic": "Maximum",
+    "Period": 60,
+    "EvaluationPeriods": 3,
+    "Threshold": 1.0,
+    "ComparisonOperator": "LessThanThreshold",
+}
+"""As in lambda/template.yaml, of a stack named failberry."""
+
 
 @dataclass(slots=True)
 class Account:

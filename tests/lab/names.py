@@ -19,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.awskit.account import LINE_ALARM
+
 from .cache import LabError
 from .lab import HOME
 from .product import LAN1, Product
@@ -51,17 +53,6 @@ wired_address = ["{WIRED}"]
 cellular_source = "route53"
 regions = ["eu-west-1", "us-east-1", "us-west-2"]
 """
-ALARM = {
-    "AlarmName": "failberry-mobile",
-    "Namespace": "Failberry/Ping",
-    "MetricName": "Up",
-    "Dimensions": [{"Name": "Endpoint", "Value": "failberry-mobile"}],
-    "Statistic": "Maximum",
-    "Period": 60,
-    "EvaluationPeriods": 3,
-    "Threshold": 1.0,
-    "ComparisonOperator": "LessThanThreshold",
-}
 SETTINGS = {
     "zone": ZONE,
     "pace": PACE,
@@ -78,7 +69,7 @@ SETTINGS = {
         "example.com": "192.0.2.10",
     },
     "sources": list(SOURCES),
-    "alarms": {"eu-central-1": [ALARM]},
+    "alarms": {"eu-central-1": [LINE_ALARM]},
     "ping": {"endpoints": [{"name": "failberry-mobile", "url": f"http://{MOBILE_NAME}:9000{CELLULAR_PATH}"}]},
 }
 # The namespace, its cable, and the first name server's address, which moves in; then the public networks.

@@ -275,8 +275,8 @@ class City:
 
     def _swallow(self, fault: str, where: Namespace, rules: str) -> None:
         hook = "type filter hook forward priority -300"
-        _nft(where, f"table inet {fault} {{\nchain pass {{\n{hook}\n{rules}\n}}\n}}\n")
-        self._faults.append((fault, lambda: _nft(where, f"delete table inet {fault}\n")))
+        nft(where, f"table inet {fault} {{\nchain pass {{\n{hook}\n{rules}\n}}\n}}\n")
+        self._faults.append((fault, lambda: nft(where, f"delete table inet {fault}\n")))
 
     def black_hole(self) -> None:
         """The core of the provider's network swallows everything; what is before it answers."""
@@ -293,8 +293,8 @@ class City:
             for each in self._customers()
             for way in ("ingress", "egress")
         )
-        _nft(self.gw, f"table netdev gateway_dead {{\n{chains}}}\n")
-        self._faults.append(("gateway_dead", lambda: _nft(self.gw, "delete table netdev gateway_dead\n")))
+        nft(self.gw, f"table netdev gateway_dead {{\n{chains}}}\n")
+        self._faults.append(("gateway_dead", lambda: nft(self.gw, "delete table netdev gateway_dead\n")))
 
     def carrier_loss(self) -> None:
         """The link to the provider's gateway goes down."""
@@ -325,7 +325,7 @@ class City:
         self._faults = [each for each in self._faults if faults and each[0] not in faults]
 
 
-def _nft(where: Namespace, text: str) -> None:
+def nft(where: Namespace, text: str) -> None:
     words = [*INSIDE, where.name, "nft", "-f", "-"]
     subprocess.run(words, input=text, text=True, check=True, capture_output=True, timeout=20)
 
@@ -334,7 +334,7 @@ def _translate(where: Namespace, *devices: str) -> None:
     """Masquerade what leaves by these."""
     names = ", ".join(devices)
     hook = "type nat hook postrouting priority srcnat"
-    _nft(where, f"table ip translate {{\nchain out {{\n{hook}\noifname {{ {names} }} masquerade\n}}\n}}\n")
+    nft(where, f"table ip translate {{\nchain out {{\n{hook}\noifname {{ {names} }} masquerade\n}}\n}}\n")
 
 
 def each_pid(where: Namespace) -> list[int]:

@@ -22,13 +22,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
-from city import CLIENT, DNS, HERE, INSIDE, ROOT, SERVER, City, _nft, city, each_pid
+from city import CLIENT, DNS, HERE, INSIDE, ROOT, SERVER, City, city, each_pid, nft
 from city import MOBILE as MODEM
 from namespace import Namespace
 
 from failberry.configfile import load
 from failberry.dns.desired import Desired
 from failberry.dns.wish import wished
+from tests.awskit.account import LINE_ALARM
 
 PACE, FLOOR = 20.0, 1.0
 """How many times as fast AWS lives, and seconds that it waits for a peer in any case."""
@@ -67,18 +68,6 @@ cellular_name = "{MOBILE_NAME}"
 wired_source = "route53"
 cellular_source = "route53"
 """
-ALARM = {
-    "AlarmName": "failberry-mobile",
-    "Namespace": "Failberry/Ping",
-    "MetricName": "Up",
-    "Dimensions": [{"Name": "Endpoint", "Value": "failberry-mobile"}],
-    "Statistic": "Maximum",
-    "Period": 60,
-    "EvaluationPeriods": 3,
-    "Threshold": 1.0,
-    "ComparisonOperator": "LessThanThreshold",
-}
-"""As in lambda/template.yaml."""
 CLOUD = {
     "zone": ZONE,
     "floor": FLOOR,
@@ -88,7 +77,7 @@ CLOUD = {
     "name_servers": dict(zip(("ns1.cloud.test", "ns2.cloud.test"), AUTHORITY, strict=True)),
     "elsewhere": {"*": SERVER},
     "sources": list(SOURCES),
-    "alarms": {"eu-central-1": [ALARM]},
+    "alarms": {"eu-central-1": [LINE_ALARM]},
     "ping": {
         "endpoints": [{"name": "failberry-mobile", "url": f"http://{MOBILE_NAME}:9000{PATHS['cellular']}"}]
     },
@@ -131,7 +120,7 @@ class NamedCity:
         made.gw.ip(f"addr add {GATEWAY}/26 dev customer")
         made.pi.ip("addr flush dev wan0", f"addr add {WIRED}/26 dev wan0")
         made.pi.ip(f"route add default via {GATEWAY} dev wan0 metric 100 proto dhcp")
-        _nft(made.stick, "delete table ip translate\n")
+        nft(made.stick, "delete table ip translate\n")
         made.stick.ip("addr flush dev lan", f"addr add {STICK}.1/24 dev lan")
         self.hand_out(100)
 
@@ -158,7 +147,7 @@ class NamedCity:
     def _count(self) -> None:
         """Counters of what health checks cost, at both lines, both directions, as IP counts bytes."""
         for where, device in ((self.city.gw, "customer"), (self.city.stick, "lan")):
-            _nft(
+            nft(
                 where,
                 "table inet count {\ncounter checks {}\nchain pass {\n"
                 "type filter hook forward priority -310\n"
