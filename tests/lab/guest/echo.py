@@ -12,12 +12,15 @@ import json
 import os
 import socket
 import socketserver
+import struct
 import sys
 import threading
 from pathlib import Path
 
 IDLE = 600.0
 REQUEST = 8192
+PKTINFO = struct.Struct("16si")
+"""in6_pktinfo (RFC 3542): the address that was asked, and the interface."""
 OK, JSON, TEXT = "200 OK", "application/json", "text/plain"
 
 
@@ -50,12 +53,6 @@ class Echo(socketserver.BaseRequestHandler):
                 self.request.sendall(data)
 
 
-class Datagrams(socketserver.BaseRequestHandler):
-    def handle(self) -> None:
-        data, endpoint = self.request
-        endpoint.sendto(_who(self.client_address, "") + data, self.client_address)
-
-
 class Tcp(socketserver.ThreadingTCPServer):
     address_family = socket.AF_INET6
     allow_reuse_address = True
@@ -63,17 +60,32 @@ class Tcp(socketserver.ThreadingTCPServer):
     request_queue_size = 128
 
 
-class Udp(socketserver.UDPServer):
-    address_family = socket.AF_INET6
+class Udp:
+    """Answers from the address that was asked: the kernel's choice may be another one of this host's."""
+
+    def __init__(self) -> None:
+        self.socket = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        self.socket.bind(("::", 7))
+
+    def serve_forever(self) -> None:
+        while True:
+            data, ancillary, _, peer = self.socket.recvmsg(REQUEST, socket.CMSG_SPACE(PKTINFO.size))
+            # No interface: the way back is the routes' business.
+            ours = [
+                (level, kind, PKTINFO.pack(PKTINFO.unpack(told)[0], 0)) for level, kind, told in ancillary
+            ]
+            with contextlib.suppress(OSError):
+                self.socket.sendmsg([_who(peer[:2], "") + data], ours, 0, peer)
 
 
 def main() -> None:
-    servers: list[socketserver.BaseServer] = []
+    servers: list[Tcp | Udp] = []
     for name in sys.argv[1:] or [""]:
         if name:
             with Path(f"/run/netns/{name}").open() as namespace:
                 os.setns(namespace.fileno(), os.CLONE_NEWNET)  # type: ignore[attr-defined] # Python 3.12, in the guest
-        servers += [Tcp(("::", 80), Http), Tcp(("::", 7), Echo), Udp(("::", 7), Datagrams)]
+        servers += [Tcp(("::", 80), Http), Tcp(("::", 7), Echo), Udp()]
     threads = [threading.Thread(target=server.serve_forever) for server in servers]
     for thread in threads:
         thread.start()
