@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' failberry/__init__.py)
 DEB := build/failberry_$(VERSION)_all.deb
+IMAGE_DEB := build/failberry-image_$(VERSION)_all.deb
 PYTEST := .venv/bin/python -m pytest
 WITH_DEB := FAILBERRY_DEB=$(CURDIR)/$(DEB)
 
@@ -44,14 +45,17 @@ packages:
 	echo "setup: Debian packages:" $$missing; \
 	apt-get -o Acquire::Retries=3 --quiet=2 update && DEBIAN_FRONTEND=noninteractive "$$@"
 
-deb:  ## build the Debian package
-	@rm -rf build/deb && mkdir -p build/deb/source
+deb:  ## build the Debian packages: failberry, and what makes an image of it
 	@# A clean copy of what is in the work tree: no byte code, nothing that git ignores, nothing of an earlier build.
-	@git -c safe.directory=$(CURDIR) ls-files -z --cached --others --exclude-standard --deduplicate \
+	@# In a folder of its own: two may be building at once.
+	@set -e; mkdir -p build; folder=$$(mktemp -d build/deb.XXXXXX); trap 'rm -rf "$$folder"' EXIT; mkdir "$$folder/source"; \
+	git -c safe.directory=$(CURDIR) ls-files -z --cached --others --exclude-standard --deduplicate \
 		| tar --create --null --files-from=- --ignore-failed-read --warning=no-failed-read \
-		| tar --extract --directory=build/deb/source
-	@cd build/deb/source && dpkg-buildpackage --build=binary --no-sign >../log 2>&1 || { tail -40 ../log; exit 1; }
-	@mv build/deb/failberry_$(VERSION)_all.deb $(DEB)
+		| tar --extract --directory="$$folder/source"; \
+	(cd "$$folder/source" && dpkg-buildpackage --build=binary --no-sign) >"$$folder/log" 2>&1 \
+		|| { tail -40 "$$folder/log"; exit 1; }; \
+	mv "$$folder"/failberry-image_$(VERSION)_all.deb $(IMAGE_DEB); \
+	mv "$$folder"/failberry_$(VERSION)_all.deb $(DEB)
 	@echo $(DEB)
 
 lint: deb  ## the linters: Python, shell, systemd units, the package, the rules of the house

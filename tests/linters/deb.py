@@ -26,6 +26,16 @@ def package() -> Path:
     return ROOT / told.stdout.split()[-1]
 
 
+def image_package() -> Path:
+    """What makes an image of it, built together with it."""
+    return package().with_name(package().name.replace("failberry_", "failberry-image_"))
+
+
 def unpack(folder: Path) -> None:
     """Put its files below ``folder``."""
     subprocess.run(["dpkg-deb", "--extract", package(), folder], check=True, timeout=60)
+
+
+def unpack_image(folder: Path) -> None:
+    """Put the files of the image's package below ``folder``."""
+    subprocess.run(["dpkg-deb", "--extract", image_package(), folder], check=True, timeout=60)

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
 
 from failberry import __version__
 from failberry.aws import archive
-from tests.linters.deb import package, unpack
-from tests.linters.tree import ROOT, judge
+from tests.linters.deb import image_package, package, unpack, unpack_image
+from tests.linters.tree import ROOT, judge, tracked
 
 
 def test_lintian_finds_nothing() -> None:
     judge(
-        ["lintian", "--allow-root", "--fail-on=error,warning", package()],
-        cure="`lintian-explain-tags TAG`; an override in debian/failberry.lintian-overrides needs a reason",
+        ["lintian", "--allow-root", "--fail-on=error,warning", package(), image_package()],
+        cure="`lintian-explain-tags TAG`; an override in debian/PACKAGE.lintian-overrides needs a reason",
     )
+
+
+def test_each_file_of_the_image_is_in_its_package(tmp_path: Path) -> None:
+    unpack_image(tmp_path)
+    wanted = [path.relative_to("image/root") for path in tracked("image/root/*")]
+    assert wanted, "image/root has no files: this test looks in the wrong place"
+    absent = [path for path in wanted if not os.path.lexists(tmp_path / path)]
+    assert not absent, f"not in {image_package().name}: {absent}"
+
+
+def test_the_program_needs_nothing_of_the_image() -> None:
+    told = subprocess.run(
+        ["dpkg-deb", "--field", package(), "Depends"], capture_output=True, text=True, check=True, timeout=30
+    ).stdout  # fmt: skip
+    assert "failberry-image" not in told
 
 
 def test_the_changelog_has_this_version() -> None:
