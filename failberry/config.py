@@ -12,6 +12,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from failberry import checks
+from failberry.card import Lan, System
 from failberry.naming import Dns
 from failberry.policy import Failover, Probe, Standby, Usage, Vrrp
 from failberry.setting import setting
@@ -96,17 +97,6 @@ class Wired:
         default=(),
         example='["192.0.2.53"]',
         check=checks.name_servers,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lan:
-    """The house's own network, in dual-wan-router mode only; in the other it is the wired interface."""
-
-    interface: str = setting(
-        "Network interface towards the house. Needed in dual-wan-router mode, and only there.",
-        example='"lan0"',
-        check=checks.interface_name,
     )
 
 
@@ -356,6 +346,7 @@ class Config:
     firewall: Firewall = Firewall()
     port_forward: tuple[PortForward, ...] = ()
     health: Health = Health()
+    system: System = System()
 
     @property
     def lan_interface(self) -> str:

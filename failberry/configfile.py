@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
+from failberry.card import Lan, System
 from failberry.config import Config, Mode
 from failberry.configread import Reading
 from failberry.configtext import reference, sample, show
@@ -24,6 +25,9 @@ from failberry.errors import ConfigError, Problem
 from failberry.tomltext import KeyPath, dotted
 
 __all__ = ["config_from_mapping", "config_from_text", "load", "reference", "sample", "show", "warnings"]
+
+OF_THE_IMAGE = "/usr/lib/systemd/system/failberry-firstboot.service"
+"""Is there only where the SD card is ours, and its settings have an effect."""
 
 SIZE_LIMIT = 64 * 1024
 """Bytes; the whole sample has 5,000."""
@@ -115,6 +119,11 @@ def _warnings(config: Config, path: str) -> Iterator[str]:
             f"firewall.mobile_clients: behind the main router every client has the router's MAC address, so "
             f"{macs[0]} admits nobody that the router sends (name the client by its IP address)"
         )
+    if idle := _without_effect(config):
+        yield (
+            f"{', '.join(idle)}: has an effect on Failberry's SD-card image only, and this is a Debian of "
+            "your own (set it by Debian's means: docs/howto/)"
+        )
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - pathlib costs 1 MB
     except OSError:
@@ -124,6 +133,21 @@ def _warnings(config: Config, path: str) -> Iterator[str]:
         yield f"{path}: every user of this machine can read {secrets} (chmod o= {path})"
     if mode & stat.S_IWOTH:
         yield f"{path}: every user of this machine can change it (chmod o= {path})"
+
+
+def _without_effect(config: Config) -> list[str]:
+    """What is set, and is for the image alone, where this is none."""
+    if os.path.exists(OF_THE_IMAGE):  # noqa: PTH110 - pathlib costs 1 MB
+        return []
+    tables: list[tuple[str, System | Lan, System | Lan]] = [("system", config.system, System())]
+    if config.lan is not None:
+        tables.append(("lan", config.lan, Lan(interface=config.lan.interface)))
+    return [
+        f"{name}.{each.name}"
+        for name, table, default in tables
+        for each in declarations(type(table))
+        if getattr(table, each.name) != getattr(default, each.name)
+    ]
 
 
 def _secrets(config: Config) -> Iterator[str]:

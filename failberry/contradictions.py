@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from failberry.cardrules import card_faults
 from failberry.config import HEALTH_PORT, MOBILE_INTERFACE, Health, Mode, PortForward, Protocol
 from failberry.configread import Fault
 from failberry.naming import Dns, Publisher
@@ -28,6 +29,7 @@ def contradictions(well: Mapping[KeyPath, Any], given: AbstractSet[KeyPath]) -> 
     yield from _port_forwards(well)
     yield from _beside_a_router(well)
     yield from _names(well)
+    yield from card_faults(well, given)
 
 
 def _interfaces(well: Mapping[KeyPath, Any], given: AbstractSet[KeyPath]) -> Iterator[Fault]:

@@ -155,6 +155,9 @@ dns = []  # default
 
 [lan]
 interface = "lan0"
+address = "192.168.7.1/24"  # default
+dhcp = "192.168.7.100-192.168.7.249"  # default
+hosts = []  # default
 
 [cellular]
 type = "auto"  # default
@@ -237,6 +240,16 @@ to = "192.168.1.21"
 [health]
 wired_path = "********"
 cellular_path = ""  # default
+
+[system]
+hostname = "failberry"  # default
+timezone = "Etc/UTC"  # default
+authorized_keys = []  # default
+address = ""  # default
+gateway = ""  # default
+name_servers = []  # default
+updates = true  # default
+update_window = "03:00-05:00"  # default
 """
     )
 
