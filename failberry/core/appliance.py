@@ -227,6 +227,7 @@ class Appliance:
         self.mobile = Mobile(
             link=link,
             proven=self.modem.known.proof if session is not None else None,
+            silence=self.modem.known.silence if session is not None else None,
             ipv6=speaks_ipv6(session, self.facts),
             rate=self.meter.rate(now),
         )

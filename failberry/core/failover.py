@@ -69,6 +69,8 @@ class Mobile:
     link: Link
     proven: float | None
     """When something last came back over this session; ``None``: never."""
+    silence: float | None = None
+    """Since when questions over it have been left unanswered; ``None``: they have not."""
     ipv6: bool = False
     rate: float | None = None
     """Bytes a second, both directions, of the last half minute; ``None``: not known."""
@@ -117,6 +119,8 @@ class Failover:
     """The last two."""
     _passed_at: float | None = None
     """When something was last seen to come back on open connections although no ping did."""
+    _weighed_at: float = 0.0
+    """When the last such look was answered."""
 
     # --- what others see ---------------------------------------------------------------------
 
@@ -260,13 +264,13 @@ class Failover:
         return UplinkName.WIRED, f"{owner}, but that cannot be used: {mobile.link.reason}"
 
     def _in_vain(self, mobile: Mobile, now: float) -> bool:
-        """Whether nothing has come back over the mobile line since the house went there.
+        """Whether nothing has come back over the mobile line since the house went there, though it was asked.
 
         Then it is no line, whatever it was before: of two dead ones the first back wins.
         """
         if mobile.proven is None:
             return True
-        return mobile.proven < self.since and now >= self.since + CALM
+        return mobile.silence is not None and mobile.proven < self.since and now >= self.since + CALM
 
     def _may_return(self, now: float) -> bool:
         if self._good_since is None:
@@ -356,8 +360,8 @@ class Failover:
             return
         if self._weigh_at is not None and len(self._weights) < 2:
             return  # not weighed yet
-        if self._passed_at is not None and now < self._passed_at + PASSING:
-            return  # whoever answers no pings may carry all the same
+        if self._passed_at is not None and self._weighed_at < self._passed_at + PASSING:
+            return  # whoever answers no pings may carry all the same; the last look at it says
         self._cut = True
         self._sweeps += [_Sweep(line=UplinkName.WIRED, flows=Flows.ALL, after=each) for each in SWEEPS]
 
@@ -382,6 +386,7 @@ class Failover:
             return
         self._weighing = None
         self._weights = [*self._weights[-1:], event.packets_in]
+        self._weighed_at = now
         before, after = self._weights[0], self._weights[-1]
         if before is not None and after is not None and after > before:
             self._passed_at = now

@@ -313,7 +313,9 @@ class Laws:
         if before is not CELLULAR or after is not WIRED:
             return
         mobile = world.appliance.mobile
-        dead = not mobile.link.usable or mobile.proven is None or not world.street.mobile_passes
+        # An answer that is under way is not known yet.
+        unheard = mobile.proven is None or mobile.silence is not None
+        dead = not mobile.link.usable or unheard or not world.street.mobile_passes
         self._returned_by_itself = free and not dead
         if self._stage is not Stage.AWAY or not self._returned_by_itself:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -90,7 +91,12 @@ class House:
 
     def prove(self) -> None:
         """Something comes back over the mobile line now."""
-        self.mobile = replace(self.mobile, proven=self.now)
+        self.mobile = replace(self.mobile, proven=self.now, silence=None)
+        self.look(0.0)
+
+    def ask_in_vain(self) -> None:
+        """A question over the mobile line is left unanswered now."""
+        self.mobile = replace(self.mobile, silence=self.now)
         self.look(0.0)
 
     def dropped(self) -> list[tuple[UplinkName, Flows]]:
@@ -152,6 +158,19 @@ def test_what_still_passes_is_not_cut_although_no_ping_does() -> None:
     assert (WIRED, Flows.ALL) in house.dropped()
 
 
+def test_what_passes_again_is_not_cut_for_what_was_seen_before() -> None:
+    house = House(passing=7)
+    house.become(down(house.now))
+    house.prove()
+    house.look(300.0)
+    house.dropped()
+    house.passing = 0
+    house.look(5.5)  # the last look at the connections was a second and a half ago
+    house.passing = 7
+    house.look(60.0)
+    assert house.dropped() == []
+
+
 def test_where_nobody_counts_the_silence_alone_decides() -> None:
     house = House(came_back=None)
     house.become(down(house.now))
@@ -169,7 +188,7 @@ def test_nothing_is_cut_any_more_once_the_wired_line_passes_again(passing: Verdi
     house.dropped()
     house.prove()
     house.look(30.0)
-    assert house.active is (WIRED if passing is UP else CELLULAR)
+    assert house.active is CELLULAR
     assert house.dropped() == []
 
 
@@ -292,21 +311,27 @@ def test_with_both_dead_a_session_that_carries_nothing_does_not_keep_the_house()
     assert house.active is WIRED
 
 
-@pytest.mark.parametrize("answers", [True, False])
-def test_a_mobile_line_that_was_alive_before_does_not_keep_the_house_either(*, answers: bool) -> None:
+@pytest.mark.parametrize(
+    ("hear", "keeps"),
+    [(House.prove, True), (House.ask_in_vain, False), (lambda _: None, True)],
+    ids=["answers", "is silent", "was not asked"],
+)
+def test_a_mobile_line_that_was_alive_before_and_is_silent_does_not_keep_the_house_either(
+    hear: Callable[[House], None], *, keeps: bool
+) -> None:
     house = House()
     house.become(down(house.now))
     house.look(1.0)
-    if answers:
-        house.prove()
+    hear(house)
     house.look(9.0)
     house.become(UP)
-    assert house.active is (CELLULAR if answers else WIRED)
+    assert house.active is (CELLULAR if keeps else WIRED)
 
 
 def test_what_the_house_has_just_gone_to_is_given_time_to_answer() -> None:
     house = House()
     house.become(down(house.now))
+    house.ask_in_vain()
     house.look(CALM / 2)
     house.become(UP)
     assert house.active is CELLULAR
