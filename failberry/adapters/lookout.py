@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 from collections.abc import Callable, Coroutine, Iterable
 from itertools import chain
 
@@ -22,6 +23,10 @@ from failberry.core.probing import LATE, VOLLEY_GAP, Kind, Page, ProbeAnswered, 
 from failberry.core.snapshot import UplinkName
 
 CANARY_INTERVAL = 1.0
+UNHEARD_OF_EVERY = 30.0
+"""Seconds between two questions to a server for a name that nobody has asked for before.  A router, and many
+a carrier's server, answers what it remembers with the Internet gone; more of them would burden strangers."""
+_LONGEST_NAME = 253
 _MOST_TASKS = 64
 """Name queries and pages of one line that are under way at once; more are not asked."""
 
@@ -108,6 +113,8 @@ class _Watched:
         self._canary = _Cadence()
         self._next_target: dict[int, int] = {}
         self._next_page = 0
+        self._resolved: dict[Address, float] = {}
+        """When each server was asked for the last such name that it could resolve."""
         self._volleys: list[float] = []
         """Instants of those that are still to come."""
 
@@ -116,6 +123,7 @@ class _Watched:
         if plan.volley > self.plan.volley:
             self._volleys = [-math.inf, asyncio.get_running_loop().time() + VOLLEY_GAP]
         self.plan = plan
+        self._resolved = {server: at for server, at in self._resolved.items() if server in plan.servers}
         for each in self._echoes.values():
             each.keep(filter(None, (*plan.targets, plan.canary)))
 
@@ -201,8 +209,11 @@ class _Watched:
     async def _ask_name(self, server: Address) -> None:
         loop = asyncio.get_running_loop()
         sent, patience = loop.time(), self.plan.name_timeout
+        # Until one is answered each question is of this kind: what is remembered does not excuse the server.
+        fresh = sent >= self._resolved.get(server, -math.inf) + UNHEARD_OF_EVERY
+        name = _unheard_of(self.plan.name) if fresh else self.plan.name
         try:
-            with NameQuery(server, self.plan.name).asked(self._line) as answer:
+            with NameQuery(server, name).asked(self._line) as answer:
                 await asyncio.wait((answer,), timeout=patience)
                 missed = not answer.done()
                 if missed:
@@ -212,6 +223,8 @@ class _Watched:
                     return
                 problem = answer.result().problem
                 if not problem and server in self.plan.servers:
+                    if fresh:
+                        self._resolved[server] = sent
                     self._answered(Kind.NAME, server, sent, loop.time())
                 elif problem and not missed:
                     self._missed_name(server, sent, problem)
@@ -242,3 +255,9 @@ class _Watched:
     ) -> None:
         line = self.plan.line
         self._post(ProbeMissed(line=line, kind=kind, peer=peer, sent=sent, problem=problem, portal=portal))
+
+
+def _unheard_of(name: str) -> str:
+    """A name below this one that no server remembers; the answer is that there is none."""
+    below = f"{os.urandom(4).hex()}.{name}"
+    return below if len(below) <= _LONGEST_NAME else name

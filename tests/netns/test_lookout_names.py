@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from ipaddress import ip_address
 
 import pytest
@@ -78,9 +79,39 @@ FALSE = {
 def test_no_answer(lines, answer):
     reply, problem = FALSE[answer]
     found, _ = told_of(lines, ProbeMissed, reply, name_timeout=0.2)
-    assert found[0].problem == ("" if problem is None else SERVER + problem)
+    # The first name asked of a server is one that nobody has asked for before.
+    said = re.sub(r" [0-9a-f]{8}\.", " ", found[0].problem)
+    assert said == ("" if problem is None else SERVER + problem)
     assert str(found[0].peer) == SERVER
     assert not found[0].portal
+
+
+def test_a_server_that_only_remembers_is_found_out(lines):
+    queries = []
+
+    def remembers(query):
+        queries.append(query)
+        return name_answer(query, 0x8180, WEB) if query[12:].startswith(b"\7example\3com\0") else None
+
+    told_of(lines, ProbeMissed, remembers, name_timeout=0.2)
+    assert queries
+    assert all(query[12:13] == b"\x08" and b"\7example\3com\0" in query for query in queries)
+
+
+def test_a_server_that_resolves_is_asked_for_the_known_name_afterwards(lines):
+    queries = []
+
+    def resolves(query):
+        queries.append(query[12:])
+        return name_answer(query, 0x8183)
+
+    async def test():
+        with name_server(lines.wired.namespace, SERVER, resolves):
+            async with watching(lines, plan(servers=[SERVER], name=NAME, name_interval=0.1)):
+                await until(lambda: len(queries) > 4)
+
+    lines.pi.run(test)
+    assert [query.startswith(b"\7example\3com\0") for query in queries[:5]] == [False, *[True] * 4]
 
 
 def test_a_late_answer_is_told_after_its_miss(lines):

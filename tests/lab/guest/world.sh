@@ -106,13 +106,18 @@ dnsmasq() {
     shift
     systemd-run --quiet --collect --unit="world-dnsmasq-$namespace" \
         --property="NetworkNamespacePath=/run/netns/$namespace" \
-        /usr/sbin/dnsmasq --keep-in-foreground --conf-file=/dev/null --user=root --no-hosts --no-resolv --dhcp-leasefile="$STATE/$namespace.leases" --bind-dynamic --pid-file= \
+        /usr/sbin/dnsmasq --keep-in-foreground --conf-file=/dev/null --user=root --no-hosts --no-resolv --dhcp-leasefile="$STATE/$namespace.leases" --bind-dynamic --pid-file= "$@"
+}
+
+# knowing NS ARGUMENTS...: the same, and it knows the Internet's names by itself
+knowing() {
+    dnsmasq "$@" --local=/example/ --local=/example.com/ --local-ttl=300 \
         --host-record=alpha.example,192.0.2.10,2001:db8:a::10 \
         --host-record=bravo.example,198.51.100.10,2001:db8:b::10 \
         --host-record=charlie.example,203.0.113.10,2001:db8:c::10 \
         --host-record=example.com,192.0.2.10,2001:db8:a::10 \
-        --host-record=connectivitycheck.gstatic.com,198.51.100.10,2001:db8:b::10 \
-        --host-record=detectportal.firefox.com,203.0.113.10,2001:db8:c::10 "$@"
+        --host-record=www.gstatic.com,198.51.100.10,2001:db8:b::10 \
+        --host-record=cp.cloudflare.com,203.0.113.10,2001:db8:c::10
 }
 
 forwarding() {
@@ -209,7 +214,7 @@ transit() {
 }
 
 internet_serves() {
-    dnsmasq internet
+    knowing internet
 }
 
 isp() {
@@ -230,6 +235,7 @@ table inet isp {
     }
 }
 RULES
+    # It asks the Internet, and remembers.
     dnsmasq isp --interface=customer --dhcp-range=198.51.100.130,198.51.100.200,5m \
         --dhcp-host="$PI_MAC,198.51.100.130" --dhcp-option=option:dns-server,192.0.2.53 --server=192.0.2.53 \
         --enable-ra --dhcp-range=2001:db8:100::,ra-only
@@ -256,7 +262,7 @@ table inet carrier {
     }
 }
 RULES
-    dnsmasq carrier --server=192.0.2.53
+    knowing carrier --server=192.0.2.53
 }
 
 lan() {
@@ -309,7 +315,7 @@ table inet router {
     }
 }
 RULES
-    dnsmasq router --interface=lan0 --dhcp-range=192.168.88.100,192.168.88.199,5m \
+    knowing router --interface=lan0 --dhcp-range=192.168.88.100,192.168.88.199,5m \
         --dhcp-host="$PI_MAC,192.168.88.2" --dhcp-option=option:router,192.168.88.1 \
         --server=192.0.2.53 --enable-ra --dhcp-range=2001:db8:100:1::,ra-only
 }
