@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from failberry import __version__, usbdeeds
-from failberry.adapters import heartbeat, systemd
+from failberry.adapters import heartbeat, refusal, systemd
 from failberry.adapters.calendar import Calendar
 from failberry.adapters.dhcp import Lease
 from failberry.adapters.firewall import FirewallAdapter
@@ -183,6 +183,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
             tasks.create_task(standby.attend(), name="standby"),
             tasks.create_task(names.attend(), name="names"),
             tasks.create_task(calendar.watch(), name="calendar"),
+            tasks.create_task(refusal.watch(post), name="refused version"),
             tasks.create_task(
                 examine_router(lambda: house.config, engine.snapshot, post), name="examination of the router"
             ),
