@@ -33,7 +33,7 @@ class Slot(StrEnum):
         return Slot.B if self is Slot.A else Slot.A
 
     @property
-    def partition(self) -> int:
+    def number(self) -> int:
         """Number of its partition on the card."""
         return 2 if self is Slot.A else 3
 
