@@ -32,22 +32,32 @@ def key_lines(text: str) -> dict[KeyPath, int]:
     return _Scan(text).run()
 
 
+def value_spans(text: str) -> dict[KeyPath, tuple[int, int]]:
+    """Where the value of each key begins and ends, as places in the text."""
+    scan = _Scan(text)
+    scan.run()
+    return scan.spans
+
+
 class _Scan:
     """One walk over the tokens, a frame of the stack for each level of nesting."""
 
     def __init__(self, text: str) -> None:
         self.tokens: list[str] = []
         self.line_of: list[int] = []
+        self.place_of: list[tuple[int, int]] = []
         line = 1
         for match in _TOKEN.finditer(text):
             if match.lastgroup != "skip":
                 self.tokens.append(match[0])
                 self.line_of.append(line)
+                self.place_of.append(match.span())
             line += match[0].count("\n")
         self.tokens.append("")
         self.line_of.append(line)
         self.next = 0
         self.lines: dict[KeyPath, int] = {}
+        self.spans: dict[KeyPath, tuple[int, int]] = {}
         self.newest: dict[KeyPath, int] = {}
         """Of each array of tables, the number of its latest element."""
 
@@ -100,7 +110,9 @@ class _Scan:
         for part in self.key():
             at = self.name((*at, part), line)
         self.next += 1  # the equals sign
+        first = self.next
         self.value(at)
+        self.spans[at] = (self.place_of[first][0], self.place_of[self.next - 1][1])
 
     def value(self, at: KeyPath) -> None:
         opening = self.tokens[self.next]

@@ -1,0 +1,175 @@
+"""The machine gets its name, its time zone, its ports and its owner's keys; from memory, at each boot.
+
+The root file system is a tmpfs over a read-only one: what is written here is gone at the next boot.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import re
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from failberry.system.firstboot_judge import InForce
+from failberry.system.network import ALL_FILES, network_files
+from failberry.system.ports import Port, assign, complete
+
+OWNER = "owner"
+_SETTLE = 8
+"""Seconds for ports that the kernel has not found yet: on USB they come some seconds after the kernel."""
+_TIMEOUT = 20.0
+_ETHERNET = 1
+"""ARPHRD_ETHER."""
+_FALLBACK = """\
+[Match]
+Type=ether
+
+[Network]
+DHCP=ipv4
+IPv6AcceptRA=yes
+LLMNR=no
+MulticastDNS=no
+
+[DHCPv4]
+ClientIdentifier=mac
+"""
+
+
+class Machine:
+    """Below ``root``, which is ``/`` but in tests; ``run`` starts a program of another package."""
+
+    def __init__(self, root: Path, run: Callable[[list[str]], None] | None = None) -> None:
+        self._root = root
+        self._run = run or _started
+
+    def set_up(self, in_force: InForce) -> list[str]:
+        """Make the machine what the configuration says; return what could not be done, as sentences."""
+        problems: list[str] = []
+        steps: tuple[tuple[str, Callable[[InForce], None]], ...] = (
+            ("The network", self._network),
+            ("The ports", lambda it: problems.extend(self._ports(it))),
+            ("The Pi's name", lambda it: self._name(it.hostname)),
+            ("The time zone", lambda it: self._zone(it.timezone)),
+            ("The SSH keys", self._keys),
+        )
+        for what, step in steps:
+            try:
+                step(in_force)
+            except (OSError, KeyError) as error:
+                problems.append(f"{what} could not be set up: {getattr(error, 'strerror', None) or error}.")
+        return problems
+
+    def fall_back(self) -> None:
+        """Have an address at least: on whatever Ethernet there is, by DHCP."""
+        self._write(self._root / "run" / "systemd/network/90-failberry-fallback.network", _FALLBACK, 0o644)
+
+    # --- the network ---------------------------------------------------------------------------
+
+    def _network(self, in_force: InForce) -> None:
+        run = self._root / "run"
+        files = network_files(in_force.config, in_force.hostname)
+        for name in ALL_FILES:
+            if name in files:
+                self._write(run / name, files[name], 0o644)
+            else:
+                (run / name).unlink(missing_ok=True)
+        (self._root / "data" / "leases").mkdir(parents=True, exist_ok=True)
+
+    def _ports(self, in_force: InForce) -> list[str]:
+        config = in_force.config
+        found = list(self.ports())
+        if complete(config, found):
+            return []
+        # Ports on USB, and names that udev is about to give.
+        self._run(["udevadm", "settle", f"--timeout={_SETTLE}"])
+        assignment = assign(config, list(self.ports()), default=in_force.default)
+        problems = list(assignment.problems)
+        for name, new in assignment.renames:
+            try:
+                self._run(["ip", "link", "set", "dev", name, "name", new])
+            except OSError as error:
+                problems.append(
+                    f"The port {name} could not be given the name {new}: {error.strerror or error}."
+                )
+        return problems
+
+    def ports(self) -> Iterator[Port]:
+        """What there is of hardware (Documentation/ABI/testing/sysfs-class-net)."""
+        folder = self._root / "sys" / "class" / "net"
+        with contextlib.suppress(OSError):
+            for port in sorted(folder.iterdir()):
+                if (port / "device").exists() and _number(port / "type", 10) == _ETHERNET:
+                    yield Port(
+                        name=port.name,
+                        driver=(port / "device" / "driver").resolve().name,
+                        vendor=_vendor((port / "device").resolve()),
+                        wireless=(port / "phy80211").exists() or (port / "wireless").exists(),
+                    )
+
+    # --- the rest --------------------------------------------------------------------------------
+
+    def _name(self, hostname: str) -> None:
+        etc = self._root / "etc"
+        self._write(etc / "hostname", f"{hostname}\n", 0o644)
+        try:
+            hosts = (etc / "hosts").read_text()
+        except FileNotFoundError:
+            hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+        kept = re.sub(r"(?m)^127\.0\.1\.1\s.*\n?", "", hosts)
+        self._write(etc / "hosts", f"{kept.rstrip()}\n127.0.1.1\t{hostname}\n", 0o644)
+        if self._root == Path("/"):
+            socket.sethostname(hostname)
+
+    def _zone(self, timezone: str) -> None:
+        etc = self._root / "etc"
+        draft = etc / "localtime.new"
+        draft.unlink(missing_ok=True)
+        draft.symlink_to(f"/usr/share/zoneinfo/{timezone}")
+        draft.replace(etc / "localtime")
+        self._write(etc / "timezone", f"{timezone}\n", 0o644)
+
+    def _keys(self, in_force: InForce) -> None:
+        user = pwd.getpwnam(OWNER) if self._root == Path("/") else None
+        home = Path(user.pw_dir) if user else self._root / "home" / OWNER
+        folder = home / ".ssh"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        text = "# Written at each boot: keys come from the card (docs/howto/sd-card.md).\n"
+        self._write(
+            folder / "authorized_keys", text + "".join(f"{key.line}\n" for key in in_force.keys), 0o600
+        )
+        if user:
+            for path in (folder, folder / "authorized_keys"):
+                os.chown(path, user.pw_uid, user.pw_gid)
+
+    def _write(self, path: Path, text: str, mode: int) -> None:
+        """In one step, for whoever reads it meanwhile; on a tmpfs, so nothing is synced."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(path.name + ".new")
+        draft.write_text(text)
+        draft.chmod(mode)
+        draft.replace(path)
+
+
+def _number(path: Path, base: int) -> int | None:
+    try:
+        return int(path.read_text(), base)
+    except (OSError, ValueError):
+        return None
+
+
+def _vendor(device: Path) -> int | None:
+    """Of the USB device whose interface this is."""
+    return _number(device.parent / "idVendor", 16)
+
+
+def _started(words: list[str]) -> None:
+    try:
+        subprocess.run(words, check=True, capture_output=True, timeout=_TIMEOUT, stdin=subprocess.DEVNULL)
+    except subprocess.CalledProcessError as error:
+        raise OSError(error.stderr.decode(errors="replace").strip() or str(error)) from None
+    except subprocess.SubprocessError as error:
+        raise OSError(str(error)) from None
