@@ -1,4 +1,4 @@
-"""The files that the slots are steered by: ``slot.env`` on FAT, ``state.json`` on data, progress in memory."""
+"""What the slots are steered by: ``slot.env`` on FAT, ``state.json`` on data, and progress in memory."""
 
 from __future__ import annotations
 
@@ -81,9 +81,21 @@ class Card:
             return None
 
     def write_env(self, env: SlotEnv) -> None:
-        """Replace it: written beside it, on the card, then renamed."""
+        """Replace it: one sector, overwritten in place.
+
+        On FAT a rename is several writes; after a power cut between them two names share one content, which
+        the check at the next boot may well "repair" by taking it from both.
+        """
+        content = slots.render(env)
         with self.firmware_writable():
-            replace_durably(self.places.env, slots.render(env))
+            try:
+                in_place = self.places.env.stat().st_size == slots.ENV_SIZE
+            except FileNotFoundError:
+                in_place = False
+            if in_place:
+                overwrite_durably(self.places.env, content)
+            else:
+                replace_durably(self.places.env, content)
 
     def ledger(self) -> Ledger:
         """Return what is known of the slots; nothing, if it was never written or is damaged."""
@@ -141,6 +153,16 @@ def replace_durably(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
     beside.replace(path)
     sync_folder(path.parent)
+
+
+def overwrite_durably(path: Path, content: bytes) -> None:
+    """Write it over what is in ``path``, which is as long, and see it on the card."""
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.pwrite(descriptor, content, 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from failberry.system.update import WorldError
 from failberry.system.updateplan import complaint
+from failberry.system.updatesteps import WorldError
 from failberry.units import duration
 
 MOST = 4 << 20

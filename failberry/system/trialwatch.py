@@ -85,6 +85,11 @@ class Trial:
         self._longest = 0.0
         self._words = "the daemon was never heard"
 
+    @property
+    def waits_for(self) -> str:
+        """What keeps it from being good, in words without a time; for whoever finds the trial cut off."""
+        return "a line passed traffic" if self._good_since is not None else self._words
+
     def status(self, what: Seen, now: float) -> Judgement:
         """A status of the daemon came."""
         restarted = what.running_for < self._running_for

@@ -23,8 +23,8 @@ from failberry.system.card import Card, now, sync_folder
 from failberry.system.ledger import Ledger
 from failberry.system.programs import run, succeeds
 from failberry.system.slots import Slot, SlotEnv
-from failberry.system.update import Identity, Rules, WorldError
 from failberry.system.updateplan import Lines, Offer, Why
+from failberry.system.updatesteps import Identity, Rules, WorldError
 
 MINUTES = 60.0
 MARGIN = 64 << 20
