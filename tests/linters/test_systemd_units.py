@@ -19,8 +19,9 @@ EXPOSURE = {
     # It runs dpkg, which writes anywhere, makes users and starts services: there is little to take away.
     "failberry-upgrade-watch.service": 9.5,
 }
-"""What `systemd-analyze security` may say at most: 0 is no exposure, 10 a program of root's without limits.  Debian
-13 finds a little less than Debian 12 does; tests/lab asks it there."""
+"""What `systemd-analyze security` may say at most: 0 is no exposure, 10 a program of root's without limits.
+
+Debian 13 finds a little less than Debian 12 does; tests/lab asks it there."""
 
 OTHERS = ("usr/bin/kill", "usr/sbin/keepalived")
 """Programs of other packages that they start."""
