@@ -41,10 +41,11 @@ def settle(card: Folder, etc: Folder, state: Folder, *, lasting: bool) -> Settle
     """
     problems: list[str] = []
     files: Mapping[Kind, Found] = {}
-    try:
-        recover(card)
-    except OSError as error:
-        problems.append(f"The card's first partition cannot be written: {error.strerror or error}.")
+    for folder, what in ((card, "The card's first partition"), (etc, "The data partition"), (state, "")):
+        try:
+            recover(folder)
+        except OSError as error:
+            problems += [f"{what} cannot be written: {error.strerror or error}."] if what else []
     try:
         files = look(card)
     except OSError as error:

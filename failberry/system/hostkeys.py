@@ -9,6 +9,7 @@ from failberry.loginkeys import NoKeyError, login_key
 from failberry.system.folders import DiskFolder
 
 NAME = "ssh_host_ed25519_key"
+_DRAFTS = (f"{NAME}.draft", f"{NAME}.draft.pub")
 _TIMEOUT = 60.0
 _BEGIN, _END = b"-----BEGIN OPENSSH PRIVATE KEY-----", b"-----END OPENSSH PRIVATE KEY-----"
 
@@ -20,6 +21,8 @@ def host_key(directory: Path, hostname: str) -> tuple[str, ...]:
     the private half gets its name last.
     """
     folder = DiskFolder(directory)
+    for left in set(folder.names()) & set(_DRAFTS):
+        folder.remove(left)
     private = folder.read(NAME, 1 << 16) or b""
     public = folder.read(f"{NAME}.pub", 1 << 16)
     if not (private.startswith(_BEGIN) and private.strip().endswith(_END)):
@@ -35,9 +38,7 @@ def host_key(directory: Path, hostname: str) -> tuple[str, ...]:
 
 
 def _make(folder: DiskFolder, directory: Path, hostname: str) -> bytes:
-    draft = f"{NAME}.draft"
-    folder.remove(draft)
-    folder.remove(f"{draft}.pub")
+    draft, public_draft = _DRAFTS
     _run(
         [
             "ssh-keygen",
@@ -52,13 +53,13 @@ def _make(folder: DiskFolder, directory: Path, hostname: str) -> bytes:
             str(directory / draft),
         ]
     )
-    private, public = folder.read(draft, 1 << 16), folder.read(f"{draft}.pub", 1 << 16)
+    private, public = folder.read(draft, 1 << 16), folder.read(public_draft, 1 << 16)
     if private is None or public is None:
         raise OSError("ssh-keygen has made no key")
     folder.write(f"{NAME}.pub", public)
     folder.write(draft, private)  # once more, for it to be on the card before it has its name
     folder.rename(draft, NAME)
-    folder.remove(f"{draft}.pub")
+    folder.remove(public_draft)
     return public
 
 

@@ -51,7 +51,8 @@ def test_where_there_is_no_doubt(
             config("onboard0"),
             ports("ens3", "ens4"),
             (
-                'wired.interface is "onboard0", and there is no such port. Ethernet ports of this Pi: ens3, ens4.',
+                'wired.interface is "onboard0", and there is no such port. '
+                "Ethernet ports of this Pi: ens3, ens4.",
             ),
         ),
         # A name that says which piece of hardware it is belongs to that one, which may come later.

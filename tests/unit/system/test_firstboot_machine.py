@@ -1,0 +1,168 @@
+"""A whole first boot on a real file system, and what is where afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from failberry.loginkeys import login_key
+from failberry.system.firstboot_settle import state_from, state_text
+from failberry.system.hostkeys import NAME, host_key
+from failberry.system.machine import Machine
+from tests.firstcard import Card
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me@home"
+PIN = "4711"
+ROUTER = f"""\
+mode = "dual-wan-router"
+wired.interface = "eth0"
+lan.interface = "enx02"
+cellular.pin = "{PIN}"
+[system]
+hostname = "cellar"
+timezone = "Europe/Berlin"
+authorized_keys = ["{KEY}"]
+"""
+
+
+@pytest.fixture
+def card() -> Iterator[Card]:
+    folder = Path(tempfile.mkdtemp(prefix="failberry-card-", dir="/dev/shm"))
+    card = Card(folder)
+    card.make()
+    yield card
+    shutil.rmtree(folder)
+
+
+def test_a_router(card: Card) -> None:
+    (card.fat / "failberry.toml").write_text(ROUTER)
+    card.plug("enx02")
+    card.boot()
+    assert card.text("etc/failberry/failberry.toml") == ROUTER
+    assert (card.root / "etc/failberry/failberry.toml").stat().st_mode & 0o777 == 0o600
+    assert card.text("boot/firmware/failberry.toml") == ROUTER.replace(PIN, "taken over")
+    assert "FAILBERRY: GOOD\n" in card.text("boot/firmware/VERDICT.txt")
+    assert "Name=eth0\n" in card.text("run/systemd/network/10-failberry-wired.network")
+    assert "Name=enx02\n" in card.text("run/systemd/network/10-failberry-lan.network")
+    assert "interface=enx02\n" in card.text("run/failberry-dnsmasq.conf")
+    assert card.text("etc/hostname") == "cellar\n"
+    assert card.text("etc/hosts") == "127.0.0.1\tlocalhost\n127.0.1.1\tcellar\n"
+    assert (card.root / "etc/localtime").readlink() == Path("/usr/share/zoneinfo/Europe/Berlin")
+    assert card.text("home/owner/.ssh/authorized_keys").splitlines()[1:] == [KEY]
+    assert (card.root / "home/owner/.ssh/authorized_keys").stat().st_mode & 0o777 == 0o600
+    # Where there is no doubt, the port is given the name that the file has.
+    assert card.started == [
+        ["udevadm", "settle", "--timeout=8"],
+        ["ip", "link", "set", "dev", "onboard0", "name", "eth0"],
+    ]
+
+
+def test_from_a_router_back_to_a_standby_gateway(card: Card) -> None:
+    (card.fat / "failberry.toml").write_text(ROUTER)
+    card.boot()
+    (card.fat / "failberry.toml").write_text('mode = "standby-gateway"\nwired.interface = "onboard0"\n')
+    card.boot()
+    assert not (card.root / "run/failberry-dnsmasq.conf").exists()
+    assert not (card.root / "run/systemd/network/10-failberry-lan.network").exists()
+    assert "Name=onboard0\n" in card.text("run/systemd/network/10-failberry-wired.network")
+    assert KEY not in card.text("home/owner/.ssh/authorized_keys")
+
+
+def test_a_second_boot_writes_nothing_to_the_card(card: Card) -> None:
+    (card.fat / "failberry.toml").write_text(ROUTER)
+    card.boot()
+    kept = [
+        each for name in ("boot", "data", "etc/failberry", "var") for each in (card.root / name).rglob("*")
+    ]
+    assert len(kept) >= 8
+    for each in kept:
+        os.utime(each, (1e9, 1e9))
+    card.boot()
+    assert [each for each in kept if each.stat().st_mtime != 1e9] == []
+
+
+def test_without_a_file_it_is_on_the_network_all_the_same(card: Card) -> None:
+    card.boot()
+    assert "DHCP=ipv4\n" in card.text("run/systemd/network/10-failberry-wired.network")
+    assert "FAILBERRY: NOT CONFIGURED YET\n" in card.text("boot/firmware/VERDICT.txt")
+    assert card.text("home/owner/.ssh/authorized_keys").count("\n") == 1
+    assert card.started == []
+
+
+def test_a_port_that_is_not_there_is_told(card: Card) -> None:
+    text = ROUTER.replace("eth0", "enx03")
+    (card.fat / "failberry.toml").write_text(text)
+    card.plug("wwan0", kind=65534)
+    card.plug("usb0", driver="cdc_ether", vendor="12d1")
+    card.boot()
+    verdict = " ".join(card.text("boot/firmware/VERDICT.txt").split())
+    assert verdict.startswith("FAILBERRY: NOT GOOD")
+    assert (
+        'wired.interface is "enx03", and there is no such port. Ethernet ports of this Pi: onboard0.'
+        in verdict
+    )
+    assert 'lan.interface is "enx02", and there is no such port.' in verdict
+
+
+def test_data_that_is_in_memory_only_takes_no_secret_away(card: Card) -> None:
+    (card.root / "proc/self/mounts").write_text("tmpfs /data tmpfs rw 0 0\n")
+    (card.root / "run/failberry-data.problem").write_text("The data partition is damaged beyond repair.\n\n")
+    (card.fat / "failberry.toml").write_text(ROUTER)
+    card.boot()
+    assert PIN in card.text("boot/firmware/failberry.toml")
+    verdict = " ".join(card.text("boot/firmware/VERDICT.txt").split())
+    assert "The data partition is damaged beyond repair." in verdict
+    assert "secrets stay on the first partition" in verdict
+    assert "Name=eth0\n" in card.text("run/systemd/network/10-failberry-wired.network")
+
+
+def test_a_repaired_partition_is_no_fault(card: Card) -> None:
+    (card.root / "run/failberry-data.repaired").write_text("It was damaged and has been repaired.\n")
+    card.boot()
+    verdict = card.text("boot/firmware/VERDICT.txt")
+    assert "NOT CONFIGURED YET" in verdict
+    assert "  * It was damaged and has been repaired.\n" in verdict
+
+
+def test_a_card_that_cannot_be_written_still_gives_a_network(card: Card) -> None:
+    (card.fat / "failberry.toml").write_text(ROUTER)
+    (card.root / "etc/failberry").write_text("in the way")
+    card.boot()
+    assert "DHCP=ipv4\n" in card.text("run/systemd/network/10-failberry-wired.network")
+    assert "What the files say could not be kept" in card.text("boot/firmware/VERDICT.txt")
+    assert PIN in card.text("boot/firmware/failberry.toml")
+
+
+def test_the_fallback(card: Card) -> None:
+    Machine(card.root, card.started.append).fall_back()
+    assert "Type=ether\n" in card.text("run/systemd/network/90-failberry-fallback.network")
+
+
+def test_a_state_that_was_damaged_counts_as_none() -> None:
+    assert state_from("") == state_from("[]") == state_from('{"schema": 2}') == state_from('{"schema": 1}')
+    state = state_from(state_text(state_from("")))
+    assert state == state_from("")
+
+
+# --- the Pi's own key ---
+
+
+def test_a_host_key_is_made_once(tmp_path: Path) -> None:
+    (fingerprint,) = host_key(tmp_path / "ssh", "pi")
+    assert host_key(tmp_path / "ssh", "pi") == (fingerprint,)
+    assert (tmp_path / "ssh" / NAME).stat().st_mode & 0o777 == 0o600
+    assert login_key((tmp_path / "ssh" / f"{NAME}.pub").read_text()).fingerprint == fingerprint
+    # Its public half can be had from the other.
+    (tmp_path / "ssh" / f"{NAME}.pub").unlink()
+    assert host_key(tmp_path / "ssh", "pi") == (fingerprint,)
+    # Half of a key is none.
+    whole = (tmp_path / "ssh" / NAME).read_bytes()
+    (tmp_path / "ssh" / NAME).write_bytes(whole[:100])
+    (other,) = host_key(tmp_path / "ssh", "pi")
+    assert other != fingerprint
+    assert sorted(each.name for each in (tmp_path / "ssh").iterdir()) == [NAME, f"{NAME}.pub"]
