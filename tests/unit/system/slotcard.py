@@ -11,23 +11,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from failberry.system import slots, trial
-from failberry.system.ledger import Ledger, parse as parse_ledger, render as render_ledger
+from failberry.system.ledger import Ledger
+from failberry.system.ledger import parse as parse_ledger
+from failberry.system.ledger import render as render_ledger
 from failberry.system.slots import Slot, SlotEnv
-from failberry.system.trialwatch import Outcome
 from failberry.system.updateplan import Lines, Offer, Package
 from failberry.system.updatesteps import Asker, Identity, Rules, Update, Wish, WorldError
 
 STABLE = Lines(active="wired", wired_state="up", wired_for=90_000.0)
+RULES = Rules(updates=True, window=(180, 300))
+BY_TIMER = Wish(asker=Asker.TIMER)
 NEW = Offer(
     packages=(Package(name="libssl3", version="3.5-2", security=True),), octets=5_000_000, packages_hash="n"
 )
 
 
-class PowerCut(Exception):
+class PowerCutError(Exception):
     """The lights go out."""
 
 
-class Restart(Exception):
+class RestartError(Exception):
     """The machine restarts, as it was asked to."""
 
 
@@ -94,7 +97,7 @@ class World:
     """What an update makes."""
     lines_now: Lines | None = STABLE
     minute_now: int | None = 200
-    rules_now: Rules = Rules(updates=True, window=(180, 300))
+    rules_now: Rules = RULES
     refuses: dict[str, WorldError] = field(default_factory=dict)
     """Steps that do not work, by name."""
     done: list[str] = field(default_factory=list)
@@ -103,7 +106,7 @@ class World:
         """Something is about to be on the card."""
         if self.cut_after is not None:
             if self.cut_after == 0:
-                raise PowerCut
+                raise PowerCutError
             self.cut_after -= 1
         self.done.append(what)
 
@@ -196,14 +199,14 @@ class World:
 
     def reboot(self) -> None:
         self._write("reboot")
-        raise Restart
+        raise RestartError
 
 
-def update(world: World, wish: Wish = Wish(asker=Asker.TIMER)) -> str:
+def update(world: World, wish: Wish = BY_TIMER) -> str:
     """One run of an update; return how it ended, or that the machine restarts."""
     try:
         return Update(world, lambda step, percent: None).run(wish).outcome
-    except Restart:
+    except RestartError:
         return "restart"
 
 
@@ -225,6 +228,3 @@ def come_up(card: Card, *, works: Callable[[str], bool], cut_after: int | None =
     if found is slots.Finding.ON_TRIAL:
         trial.commit(world, slot, at=world.now(), reason="a line has passed traffic for 5 min")
     return slot
-
-
-__all__ = ["Card", "Outcome", "PowerCut", "World", "come_up", "u_boot", "update"]
