@@ -18,7 +18,7 @@ EXIT_CODES = {
     ATTENTION: "refused, and told why; status: it works, but something needs attention",
     NO_LINE: "status: no line works",
     UNREACHABLE: "the daemon, or failberry-dns, could not be asked",
-    WAITING: "the mobile line was not up again in time; the daemon goes on",
+    WAITING: "not done yet, the mobile line is not up or an update waits; it goes on",
     USAGE: "wrong command line",
     CONFIG: "the configuration cannot be used",
 }

@@ -66,6 +66,10 @@ def _run(arguments: SimpleNamespace) -> int:
             from failberry.ctl import dns
 
             return dns.run(arguments)
+        case ["system", _]:
+            from failberry.ctl import system
+
+            return system.run(arguments)
         case ["aws", part]:
             from failberry.ctl import aws
 

@@ -47,6 +47,10 @@ COMMANDS = {
     "aws destroy": "remove our functions from AWS, and their keys; records and health checks stay",
     "aws doctor": "look whether functions, key, lines, records and health checks fit together; costs",
     "aws policy": "print what an AWS key may do at the least, as IAM's JSON",
+    "system status": "show the SD card's two slots, how the last update went, and what the next start takes",
+    "system update": "update now: in the slot that does not run, then restart into it to try it",
+    "system rollback": "restart into the other slot, the one before the last update; asks before",
+    "system commit": "keep the slot that is on trial now, instead of waiting for its proof",
     "release": "hang up and take everything of Failberry out of the kernel; the daemon must be stopped",
     "version": "print the versions of this program and of the daemon",
 }
@@ -125,6 +129,15 @@ _OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     ),
     "modem at": (("text", {"metavar": "AT-COMMAND", "help": "for example 'AT+CSQ'; quote it"}), _JSON),
     "modem disable-cdrom": (_YES,),
+    "system status": (_JSON,),
+    "system update": (
+        ("--again", {"action": "store_true", "help": "try package versions again that were given up"}),
+        _NO_WAIT,
+    ),
+    "system rollback": (
+        _YES,
+        ("--force", {"action": "store_true", "help": "even into a slot that was given up"}),
+    ),
     "aws deploy": (
         *_AWS,
         _YES,

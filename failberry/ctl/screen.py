@@ -92,8 +92,11 @@ def verdict(status: Snapshot) -> int:
     return OK if lines_up and not _problems(status) else ATTENTION
 
 
-def screen(status: Snapshot, *, style: Style, clock: float) -> list[str]:
-    """Return the whole text; ``clock`` is the time of day, in seconds since the epoch."""
+def screen(status: Snapshot, *, style: Style, clock: float, system: str = "") -> list[str]:
+    """Return the whole text; ``clock`` is the time of day, in seconds since the epoch.
+
+    ``system``: how the SD card's slots are, in a sentence.
+    """
     problems = _problems(status)
     page = Page(style=style, clock=clock)
     page.headline(_headline(status, problems), ("good", "attention", "bad")[verdict(status)])
@@ -114,6 +117,7 @@ def screen(status: Snapshot, *, style: Style, clock: float) -> list[str]:
         _names(page, status.names)
     next_row(page, status)
     _kernel(page, status.routes, status.firewall)
+    page.row("System", system)
     page.blank()
     page.line(f"failberryd {status.failberry}, {status.mode}, running for {duration(status.running_for)}")
     return page.lines

@@ -8,7 +8,7 @@ import sys
 import time
 from types import SimpleNamespace
 
-from failberry.ctl import ATTENTION, client
+from failberry.ctl import ATTENTION, client, systemscreen
 from failberry.ctl.screen import older, screen, verdict, view
 from failberry.ctl.style import Style
 from failberry.ctl.words import unreachable
@@ -32,7 +32,7 @@ class Face:
     @staticmethod
     def text(document: Any, style: Style, clock: float) -> list[str]:
         """For people; ``clock`` is the time of day, in seconds since the epoch."""
-        return screen(view(document), style=style, clock=clock)
+        return screen(view(document), style=style, clock=clock, system=systemscreen.row())
 
     @staticmethod
     def part(document: Any) -> Any:

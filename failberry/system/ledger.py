@@ -80,6 +80,12 @@ class Ledger:
         """The same, with how the last run ended."""
         return replace(self, last=Last(at=at, outcome=outcome, reason=shortened(reason)))
 
+    def without_refusal_of(self, slot: Slot) -> Ledger:
+        """The same, but what is in ``slot`` is not among the refused any more."""
+        if self.refused is None or self.refused.packages_hash != self.slots[slot].packages_hash:
+            return self
+        return replace(self, refused=None)
+
     def judged(self, slot: Slot, verdict: Verdict, *, at: str, outcome: str, reason: str) -> Ledger:
         """The same, with a verdict on ``slot``; of one that is bad its package versions are remembered."""
         judged = self.with_slot(slot, verdict=verdict, reason=shortened(reason), seen="")
@@ -87,7 +93,7 @@ class Ledger:
             refused = RefusedSet(packages_hash=tried, at=at, reason=shortened(reason))
             judged = replace(judged, refused=refused)
         elif verdict is Verdict.GOOD:
-            judged = replace(judged, refused=None)
+            judged = judged.without_refusal_of(slot)
         return judged.ended(at, outcome, reason)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from failberry.system.ledger import Ledger, Verdict
 from failberry.system.slots import Boot, Finding, Slot
 
@@ -52,7 +50,7 @@ def _running_is_good(ledger: Ledger, running: Slot) -> Ledger:
     """It is the committed one, whatever could not be written down in time."""
     if ledger.slots[running].verdict is not Verdict.TRIAL:
         return ledger
-    return replace(ledger, refused=None).with_slot(running, verdict=Verdict.GOOD, seen="")
+    return ledger.without_refusal_of(running).with_slot(running, verdict=Verdict.GOOD, seen="")
 
 
 def committed(ledger: Ledger, running: Slot, *, at: str, reason: str) -> Ledger:
