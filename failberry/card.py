@@ -29,7 +29,7 @@ class System:
         "Public SSH keys that may log in as owner; whole lines, as in a file that ends in .pub. There is no "
         "password. They may also lie beside this file, in a file authorized_keys.",
         default=(),
-        example='["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5… me@home"]',
+        example='["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA... me@home"]',
         check=cardchecks.few_keys,
     )
     address: str = setting(
