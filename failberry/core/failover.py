@@ -36,6 +36,8 @@ SOON = 600.0
 """Seconds after coming back in which a line that fails again is called a flapping one …"""
 LONGEST_HOLD = 1800.0
 """… and must be good for twice as long the next time, up to this."""
+VAIN = 10.0
+"""Seconds of questions without an answer after which the mobile line keeps nobody from a good wired one."""
 SWEEPS = (0.0, 5.0, 15.0)
 """Seconds after the routes stand at which connections of a dead line are forgotten."""
 IDLE_RATE, IDLE_FOR = 2000.0, 30.0
@@ -119,6 +121,8 @@ class Failover:
     """The last two."""
     _passed_at: float | None = None
     """When something was last seen to come back on open connections although no ping did."""
+    _silence: float | None = None
+    """Of the mobile line, as last told."""
     _weighed_at: float = 0.0
     """When the last such look was answered."""
 
@@ -165,6 +169,8 @@ class Failover:
         candidates = [self.forced_until, *(each.at for each in self._sweeps)]
         if self.active is UplinkName.CELLULAR and self._good_since is not None:
             candidates += [self.since + CALM, self._good_since + CALM, self._good_since + self.hold]
+            if self._silence is not None:
+                candidates.append(self._silence + VAIN)
             if self._idle_since is not None:
                 candidates.append(self._idle_since + IDLE_FOR)
         if self._weighing is None:
@@ -188,6 +194,7 @@ class Failover:
         actions: list[Action] = []
         if self.forced_until is not None and now >= self.forced_until:
             actions += self.force(None, None, now)
+        self._silence = mobile.silence
         self._note(wired, mobile, now)
         line, why = self._choose(wired, mobile, now)
         stage = self._stage(line, wired)
@@ -264,13 +271,16 @@ class Failover:
         return UplinkName.WIRED, f"{owner}, but that cannot be used: {mobile.link.reason}"
 
     def _in_vain(self, mobile: Mobile, now: float) -> bool:
-        """Whether nothing has come back over the mobile line since the house went there, though it was asked.
+        """Whether nothing comes back over the mobile line, though it was asked.
 
-        Then it is no line, whatever it was before: of two dead ones the first back wins.
+        Then it is no line, whatever it was before: of two dead ones the first back wins.  One that has not
+        answered since the house went there has little credit; its session may stand for long.
         """
         if mobile.proven is None:
             return True
-        return mobile.silence is not None and mobile.proven < self.since and now >= self.since + CALM
+        if mobile.silence is None:
+            return False
+        return now >= (self.since + CALM if mobile.proven < self.since else mobile.silence + VAIN)
 
     def _may_return(self, now: float) -> bool:
         if self._good_since is None:

@@ -185,6 +185,7 @@ class Quality:
         "_loss_step",
         "_pings",
         "_pings_lost",
+        "_told",
         "_window",
         "lossy",
         "slow",
@@ -198,6 +199,7 @@ class Quality:
         self._window = Window()
         self._cusum = 0.0
         self._pings = self._pings_lost = 0  # since the sum was last zero
+        self._told = 0  # since the line was called lossy
         self.retune(interval=0.5, loss_limit=25.0, latency_limit=0.0)
 
     def retune(self, *, interval: float, loss_limit: float, latency_limit: float) -> None:
@@ -211,6 +213,7 @@ class Quality:
     def answered(self, now: float, rtt: float, count: int) -> None:
         """Take ``count`` answers in a row."""
         self._window.add(now, count, 0, int(rtt * 1e6) * count)
+        self._told += count
         if self._cusum > 0.0:
             self._sum(-self._answer_step * count, count, 0)
         if self.lossy or self._latency_limit or self.slow:
@@ -219,6 +222,7 @@ class Quality:
     def missed(self, now: float) -> Bucket:
         """Take a miss; return where it was counted."""
         bucket = self._window.add(now, 0, 1, 0)
+        self._told += 1
         self._sum(self._loss_step, 1, 1)
         return bucket
 
@@ -263,11 +267,14 @@ class Quality:
             if not self.lossy:
                 counted = f"{self._pings_lost} of {self._pings} pings were lost"
                 self.lossy = f"{counted} (the limit is {self._loss_limit:g} %)"
+                self._told = 0
 
     def _judge(self, now: float) -> None:
         answered, lost, micros = self._window.sums(now)
         total, limit = answered + lost, self._latency_limit
-        if self.lossy and total >= min(ENOUGH, self._enough) and 250 * lost < total * self._loss_limit:
+        # Half of what it is judged by is from after the onset: a good minute before it would excuse the line.
+        enough = min(total, self._told) >= min(ENOUGH, self._enough)
+        if self.lossy and enough and 250 * lost < total * self._loss_limit:
             self.lossy, self._cusum = "", 0.0
         if answered < min(ENOUGH_LATENCIES, self._enough):
             return

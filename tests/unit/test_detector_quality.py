@@ -43,6 +43,19 @@ def test_loss_beyond_the_limit_is_named_and_ends_with_a_good_minute() -> None:
     assert not detector.lossy
 
 
+def test_a_good_minute_before_does_not_excuse_a_line_that_loses_nearly_everything() -> None:
+    detector = well()
+    now = lose(detector, 100.5, "xxx." * 4)
+    assert detector.lossy
+    for _ in range(20):
+        now = lose(detector, now, "xxx.")
+        assert detector.lossy
+    now = lose(detector, now, "." * 60)
+    assert detector.lossy
+    lose(detector, now, "." * 60)
+    assert not detector.lossy
+
+
 def test_little_loss_is_not_named() -> None:
     detector = well()
     lose(detector, 100.5, ".........x" * 500)

@@ -11,7 +11,7 @@ from failberry.config import Config, Lan, Mode, Wired
 from failberry.core.actions import Action, DropFlows, Flows, Report, WeighFlows
 from failberry.core.dialogue import DeedNumbers
 from failberry.core.events import FlowsWeighed
-from failberry.core.failover import CALM, LONGEST_HOLD, Failover, Mobile, Stage
+from failberry.core.failover import CALM, LONGEST_HOLD, VAIN, Failover, Mobile, Stage
 from failberry.core.lines import Verdict
 from failberry.core.links import Link
 from failberry.core.snapshot import LineState, UplinkName
@@ -326,6 +326,19 @@ def test_a_mobile_line_that_was_alive_before_and_is_silent_does_not_keep_the_hou
     house.look(9.0)
     house.become(UP)
     assert house.active is (CELLULAR if keeps else WIRED)
+
+
+def test_a_mobile_line_that_falls_silent_later_does_not_keep_the_house_for_long() -> None:
+    house = House()
+    house.become(down(house.now))
+    house.prove()
+    house.look(60.0)
+    house.ask_in_vain()
+    house.become(UP)
+    house.look(VAIN - 0.1)
+    assert house.active is CELLULAR, "a question or two may be lost"
+    house.look(0.2)
+    assert house.active is WIRED
 
 
 def test_what_the_house_has_just_gone_to_is_given_time_to_answer() -> None:
