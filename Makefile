@@ -8,18 +8,20 @@ PYTEST := .venv/bin/python -m pytest
 WITH_DEB := FAILBERRY_DEB=$(CURDIR)/$(DEB)
 
 # The package and its checks; the Python environment, two parts of which are compiled; real kernel, pppd and systemd
-# for the tests; the lab's virtual machine.
+# for the tests; the lab's virtual machine; the SD card, and other processors for it.
 PACKAGES := git build-essential debhelper dh-python fakeroot lintian shellcheck \
 	python3-venv python3-dev pkg-config libsystemd-dev \
 	systemd ppp nftables iptables iproute2 iputils-ping procps conntrack curl busybox \
 	dnsmasq-base keepalived ddclient inadyn openssl \
-	qemu-system-x86 qemu-utils mmdebstrap debian-archive-keyring e2fsprogs util-linux
+	qemu-system-x86 qemu-utils mmdebstrap debian-archive-keyring e2fsprogs util-linux \
+	fdisk dosfstools mtools xz-utils u-boot-tools initramfs-tools-core \
+	qemu-system-arm qemu-user-static binfmt-support arch-test
 
 TIERS := lint unit aws simulation netns lab
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup deb $(TIERS) test soak bench bench-failover bench-lambda demo clean
+.PHONY: help setup deb image $(TIERS) test soak bench bench-failover bench-lambda demo clean
 
 help:
 	@echo "Failberry $(VERSION)"
@@ -57,6 +59,11 @@ deb:  ## build the Debian packages: failberry, and what makes an image of it
 	mv "$$folder"/failberry-image_$(VERSION)_all.deb $(IMAGE_DEB); \
 	mv "$$folder"/failberry_$(VERSION)_all.deb $(DEB)
 	@echo $(DEB)
+
+# The build's own progress is shown; what was built is told at its end. BASE_AGE: days that Debian's part may be old.
+ARCH ?= arm64
+image: setup deb  ## build the SD card: ARCH=arm64 (Pi 3 and newer), armhf (Pi 2) or amd64 (for tests) (root)
+	@$(PYTHON) -m image --arch $(ARCH) --deb $(DEB) --image-deb $(IMAGE_DEB) --base-age $(or $(BASE_AGE),1) $(IMAGE_OPTIONS)
 
 lint: deb  ## the linters: Python, shell, systemd units, the package, the rules of the house
 	@$(WITH_DEB) $(PYTEST) tests/linters

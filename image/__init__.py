@@ -1,0 +1,1 @@
+"""Build the appliance's SD card: ``python3 -m image --help``. Standard library only, any Debian machine."""

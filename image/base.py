@@ -1,0 +1,100 @@
+"""The Debian root file system without Failberry: the slow part, kept by list, architecture and day."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from image import mirror
+from image.recipe import Recipe
+from image.steps import BuildError, require, run
+
+BOOTSTRAP_DEADLINE = 2700.0  # an architecture that is emulated, on a machine with other work
+KEPT = 2
+"""So many of each list; older ones are deleted."""
+TOOLS = ("e2fsprogs", "libarchive13t64")
+"""Of the suite of the image: only since 1.47.1 does mke2fs make the same file system of the same files."""
+
+
+def cache() -> Path:
+    """``image`` in ``$FAILBERRY_CACHE``, ``$XDG_CACHE_HOME/failberry``, or ``~/.cache/failberry``."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "failberry"
+    folder = Path(os.environ.get("FAILBERRY_CACHE") or default) / "image"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def base(recipe: Recipe, *, at_most_days: float, today: dt.date) -> Path:
+    """A tar of the root with all of Debian's packages, and no initrd yet; built when none is so young."""
+    stem = f"{recipe.architecture}-{recipe.key}-"
+    kept = sorted(cache().glob(f"{stem}*.tar"), reverse=True)
+    for path in kept:
+        if (today - dt.date.fromisoformat(path.stem.removeprefix(stem))).days < at_most_days:
+            return path
+    wanted = cache() / f"{stem}{today.isoformat()}.tar"
+    partial = wanted.with_suffix(f".{os.getpid()}.partial")
+    try:
+        _bootstrap(recipe, partial)
+        partial.rename(wanted)
+    finally:
+        partial.unlink(missing_ok=True)
+    for path in kept[KEPT - 1 :]:
+        path.unlink(missing_ok=True)
+    return wanted
+
+
+def tools(suite: str) -> Path:
+    """A folder with the suite's own mke2fs, for this machine's processor."""
+    wanted = cache() / f"tools-{suite}"
+    if not wanted.is_dir():
+        partial = cache() / f"tools-{suite}.{os.getpid()}.partial"
+        run("tools of the suite", [
+            "mmdebstrap", "--variant=extract", f"--include={','.join(TOOLS)}", *_apt_options(),
+            suite, str(partial), *sources(suite, ("main",)),
+        ], deadline=BOOTSTRAP_DEADLINE)  # fmt: skip
+        partial.rename(wanted)
+    return wanted
+
+
+def sources(suite: str, components: Sequence[str]) -> list[str]:
+    """Lines of sources.list: this machine's mirror, and its security archive if it has one."""
+    signed, words = f"deb [signed-by={mirror.KEYS}]", " ".join(components)
+    try:
+        lines = [f"{signed} {mirror.mirror()} {name} {words}" for name in (suite, f"{suite}-updates")]
+    except mirror.MirrorError as error:
+        raise BuildError(str(error)) from None
+    if security := mirror.security_mirror():
+        lines.append(f"{signed} {security} {suite}-security {words}")
+    return lines
+
+
+def _apt_options() -> list[str]:
+    return [
+        "--mode=root",
+        "--aptopt=Acquire::Retries 3",
+        "--aptopt=Acquire::http::Timeout 30",
+        *mirror.proxy_options(),
+    ]
+
+
+def _bootstrap(recipe: Recipe, target: Path) -> None:
+    require("mmdebstrap", "sfdisk")
+    if not Path(mirror.KEYS).exists():
+        raise BuildError(f"{mirror.KEYS} is missing: install debian-archive-keyring")
+    excludes = [f"--dpkgopt=path-exclude={path}" for path in recipe.leave_out]
+    includes = [f"--dpkgopt=path-include={path}" for path in recipe.keep]
+    hooks = ['--essential-hook=mkdir -p "$1/etc/initramfs-tools/conf.d"']
+    if recipe.boot_packages:
+        # Of the same day and mirror as all else, and checked by apt like all else.
+        names = shlex.join(recipe.boot_packages)
+        fetch = f"apt-get --option APT::Sandbox::User=root download {names}"
+        fetch = f'cd "$1/boot" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" {fetch}'
+        hooks.append(f"--customize-hook={fetch}")
+    run(f"Debian packages for {recipe.architecture}", [
+        "mmdebstrap", "--variant=apt", "--format=tar", f"--architectures={recipe.architecture}",
+        f"--include={','.join(recipe.packages)}", *_apt_options(), *excludes, *includes, *hooks,
+        recipe.suite, str(target), *sources(recipe.suite, recipe.components),
+    ], deadline=BOOTSTRAP_DEADLINE, extra={"INITRD": "No"})  # fmt: skip

@@ -1,0 +1,83 @@
+"""What is on the card: ``recipe.toml`` as values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RECIPE = Path(__file__).with_name("recipe.toml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One architecture's list. ``key`` tells two lists apart."""
+
+    architecture: str
+    suite: str
+    components: tuple[str, ...]
+    packages: tuple[str, ...]
+    leave_out: tuple[str, ...]
+    """Paths as dpkg's path-exclude takes them; ``keep`` is its path-include."""
+    keep: tuple[str, ...]
+    enable: tuple[str, ...]
+    mask: tuple[str, ...]
+    kernel: str
+    """The package that stands for the newest kernel."""
+    initramfs: tuple[str, ...]
+    """Modules of a small initrd; empty: whatever a root file system may need, as Debian does it."""
+    must_have: tuple[str, ...]
+    """Modules without which the card would not boot."""
+    boot_packages: tuple[str, ...]
+    """Not installed; their files are for the first partition."""
+    u_boot: tuple[tuple[str, str], ...]
+    """Model (a filter of config.txt) and file of U-Boot; "all" is the only one where one serves all."""
+    device_trees: str
+
+    @property
+    def key(self) -> str:
+        """Tells apart lists that make different root file systems, before Failberry is in them."""
+        slow = (
+            self.architecture,
+            self.suite,
+            self.components,
+            self.packages,
+            self.leave_out,
+            self.keep,
+            self.boot_packages,
+        )
+        return hashlib.sha256(json.dumps(slow).encode()).hexdigest()[:12]
+
+
+def architectures(path: Path = RECIPE) -> tuple[str, ...]:
+    """The names that ``read`` takes."""
+    return tuple(tomllib.loads(path.read_text())["architecture"])
+
+
+def read(architecture: str, path: Path = RECIPE) -> Recipe:
+    """The list of ``architecture``: what all have, then its own. Raises KeyError for an unknown one."""
+    document = tomllib.loads(path.read_text())
+    own: dict[str, Any] = document["architecture"][architecture]
+
+    def both(name: str) -> tuple[str, ...]:
+        return (*document.get(name, ()), *own.get(name, ()))
+
+    return Recipe(
+        architecture=architecture,
+        suite=document["suite"],
+        components=both("components"),
+        packages=both("packages"),
+        leave_out=both("leave_out"),
+        keep=both("keep"),
+        enable=both("enable"),
+        mask=both("mask"),
+        kernel=own["kernel"],
+        initramfs=tuple(own.get("initramfs", ())),
+        must_have=tuple(own["must_have"]),
+        boot_packages=tuple(own.get("boot_packages", ())),
+        u_boot=tuple(own.get("u_boot", {}).items()),
+        device_trees=own.get("device_trees", ""),
+    )
