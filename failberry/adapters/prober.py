@@ -7,6 +7,7 @@ ordinary answer some 165 (IPv6: 205).  A look at three targets and two name serv
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ class Outcome:
     answered: bool = False
     unsent: OSError | None = None
     """Why it could not even be asked."""
+    seconds: float = 0.0
+    """Until it was answered."""
 
 
 async def run(line: Line, probes: Sequence[Probe], seconds: float) -> tuple[Outcome, ...]:
@@ -42,6 +45,7 @@ async def run(line: Line, probes: Sequence[Probe], seconds: float) -> tuple[Outc
 
 
 async def _outcome(line: Line, probe: Probe, seconds: float) -> Outcome:
+    began = time.monotonic()
     try:
         async with asyncio.timeout(seconds):
             await probe.ask(line)
@@ -49,7 +53,7 @@ async def _outcome(line: Line, probe: Probe, seconds: float) -> Outcome:
         return Outcome()
     except OSError as failure:
         return Outcome(unsent=failure)
-    return Outcome(answered=True)
+    return Outcome(answered=True, seconds=time.monotonic() - began)
 
 
 async def probe_line(action: ProbeLine) -> LineProbed:
@@ -63,6 +67,7 @@ async def probe_line(action: ProbeLine) -> LineProbed:
         targets_answered=sum(each.answered for each in targets),
         servers_answered=sum(each.answered for each in servers),
         problem=_problem(line, outcomes),
+        rtt=min((each.seconds for each in targets if each.answered), default=None),
     )
 
 

@@ -330,6 +330,8 @@ class LineProbed:
     servers_answered: int
     problem: str | None = None
     """Why nothing could be sent at all."""
+    rtt: float | None = None
+    """Seconds until the first target answered; ``None``: none did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
