@@ -1,7 +1,7 @@
 """The sample that lies on the card as ``failberry.toml.sample``: all settings, those that people need first.
 
 ``python3 -m failberry.system.cardsample`` prints it; it is kept in ``image/root`` and tested to be fresh.
-Its lines end as Windows' do, for that is where most people edit it.
+On the card its lines end as Windows' do, for that is where most people edit it: image/card.py sees to it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def card_sample() -> str:
     chapters = body.rstrip("\n").split("\n\n\n")
     chapters.sort(key=_rank)  # stable: the others stay in their order
     text = _HEAD + "\n" + "\n\n\n".join(chapters) + "\n"
-    return text.replace('interface = "eth0"', f'interface = "{ONBOARD}"').replace("\n", "\r\n")
+    return text.replace('interface = "eth0"', f'interface = "{ONBOARD}"')
 
 
 def _rank(chapter: str) -> int:
@@ -40,4 +40,4 @@ def _rank(chapter: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(card_sample().encode())
+    sys.stdout.write(card_sample())
