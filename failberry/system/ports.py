@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from failberry.config import Config, Mode
-from failberry.core.ports import DIALLED_DRIVER, ETHERNET_CHIPS, STICK_DRIVERS
 from failberry.system.firstboot_judge import ONBOARD
 
 _FIRST_PORT = {"eth0", "end0", ONBOARD}
@@ -34,6 +33,9 @@ class Port:
     @property
     def ethernet(self) -> bool:
         """Neither Wi-Fi nor a stick that is a router."""
+        # Late: mostly every port has its name, and this would be a third of the time that a boot takes.
+        from failberry.core.ports import DIALLED_DRIVER, ETHERNET_CHIPS, STICK_DRIVERS
+
         stick = self.driver in STICK_DRIVERS | {DIALLED_DRIVER} and self.vendor not in ETHERNET_CHIPS
         return not self.wireless and not stick
 
