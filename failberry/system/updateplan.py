@@ -220,7 +220,7 @@ _URI = re.compile(r"^'[^']+' (\S+) (\d+)(?: |$)", re.MULTILINE)
 def simulated(text: str) -> tuple[Package, ...]:
     """Read ``apt-get --simulate``: the packages that it would install."""
     return tuple(
-        Package(name=name, version=version, security=SECURITY_LABEL in origins.partition("/")[0])
+        Package(name=name, version=version, security=SECURITY_LABEL in origins)
         for name, version, origins in _INST.findall(text)
     )
 

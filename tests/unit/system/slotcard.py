@@ -98,6 +98,7 @@ class World:
     lines_now: Lines | None = STABLE
     minute_now: int | None = 200
     rules_now: Rules = RULES
+    note: str = ""
     refuses: dict[str, WorldError] = field(default_factory=dict)
     """Steps that do not work, by name."""
     done: list[str] = field(default_factory=list)
@@ -132,7 +133,7 @@ class World:
         self.card.ledger = render_ledger(ledger)
 
     def take_note(self) -> str:
-        return ""
+        return self.note
 
     def tell(self, **_: object) -> None:
         pass
