@@ -173,16 +173,14 @@ def is_default(text: str) -> bool:
 def _base(case: _Case) -> tuple[str, str | None]:
     """The configuration that the Pi has, or the last good one, or the default; and what had to go."""
     stored, good = case.memory.config, case.memory.good
-    if stored is None:
-        if good is not None and _usable(good):
+    instead = good if good is not None and _usable(good) else DEFAULT
+    if stored is None or is_default(stored):
+        # Not the owner's doing: a version that could not use it was tried, and given up.
+        if instead is good:
             case.notes.append("The configuration on the Pi was gone; the last good one was brought back.")
-            return good, None
-        return DEFAULT, None
-    if is_default(stored):
-        return DEFAULT, None
+        return instead, None
     if _usable(stored):
         return stored, None
-    instead = good if good is not None and _usable(good) else DEFAULT
     case.notes.append(
         "The configuration that was on the Pi could not be used: "
         + ("the last good one" if instead is good else "the safe default")
@@ -212,7 +210,7 @@ def _config(case: _Case, found: Found | None, base: str) -> str:
         read = decoded(found, kind)
         notes = read.notes
         _refuse_nothing(read.text)
-        stored = secrets_of(base)
+        stored = {**secrets_of(case.memory.good or ""), **secrets_of(base)}
         whole, lost = put_back(read.text, stored)
         config = config_from_text(whole, path="")
     except UnreadableError as error:

@@ -268,6 +268,27 @@ def test_the_default_is_that_of_this_version() -> None:
     assert judge({}, Memory(config=older)).config == DEFAULT
 
 
+def test_a_version_that_cannot_use_it_and_is_given_up_leaves_all_as_it_was() -> None:
+    """The stricter one puts the default in its place; the former finds that, and brings the good one back."""
+    state = State(
+        seen={Kind.CONFIG: (digest(SMALL.encode()), digest(SMALL.replace(PIN, "taken over").encode()))}
+    )
+    found = {Kind.CONFIG: Found(name="failberry.toml", content=SMALL.replace(PIN, "taken over").encode())}
+    ruling = judge(found, Memory(config=DEFAULT, good=SMALL, state=state))
+    assert ruling.config == SMALL
+    assert ruling.of(Kind.CONFIG).outcome is Outcome.SAME
+    assert ruling.in_force.config.cellular.pin == PIN
+    assert ruling.notes == ("The configuration on the Pi was gone; the last good one was brought back.",)
+
+
+def test_a_secret_is_found_in_the_last_good_one() -> None:
+    found = {Kind.CONFIG: Found(name="failberry.toml", content=SMALL.replace(PIN, "taken over").encode())}
+    broken = Memory(config="mode = ", good=SMALL.replace("onboard0", "???"))
+    ruling = judge(found, broken)
+    assert ruling.in_force.config.cellular.pin == PIN
+    assert not ruling.of(Kind.CONFIG).incomplete
+
+
 def test_what_the_imager_says_counts_where_our_file_says_nothing() -> None:
     state = State(preseed=Preseed(hostname="attic", timezone="Europe/Vienna"))
     mine = SMALL.replace("[system]", '[system]\nhostname = "cellar"')
