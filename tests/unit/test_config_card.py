@@ -185,7 +185,7 @@ def test_the_pi_itself(text: str, expected: str) -> None:
     [
         (
             'address = "10.0.0.1/24"\n',
-            'line 5: lan.address: lan.dhcp '
+            "line 5: lan.address: lan.dhcp "
             '"192.168.7.100-192.168.7.249" is not in 10.0.0.0/24, lan.address\' '
             'network (write dhcp = "first-last" with addresses in 10.0.0.0/24, or dhcp = "" for none)\n',
         ),
