@@ -66,14 +66,19 @@ def without_ages(value: Json) -> Json:
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema (draft 2020-12) of the document."""
+    return schema_of(Snapshot, name="status", title="Failberry status", version=SNAPSHOT_VERSION)
+
+
+def schema_of(kind: type, *, name: str, title: str, version: int) -> dict[str, Any]:
+    """Return the schema of any document that is a dataclass with a ``version``."""
     definitions: dict[str, Any] = {}
-    _schema(Snapshot, definitions)
-    top = definitions.pop(Snapshot.__name__)
-    top["properties"]["version"] = {"const": SNAPSHOT_VERSION}
+    _schema(kind, definitions)
+    top = definitions.pop(kind.__name__)
+    top["properties"]["version"] = {"const": version}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:failberry:schema:status:{SNAPSHOT_VERSION}",
-        "title": "Failberry status",
+        "$id": f"urn:failberry:schema:{name}:{version}",
+        "title": title,
         **top,
         "$defs": dict(sorted(definitions.items())),
     }

@@ -62,6 +62,8 @@ def _run(arguments: SimpleNamespace) -> int:
             from failberry.ctl import failover
 
             return failover.force(arguments) if rest else failover.show(arguments)
+        case ["doctor" | "report" as part]:
+            return _looking(arguments, part)
         case ["dns", _]:
             from failberry.ctl import dns
 
@@ -88,6 +90,16 @@ def _run(arguments: SimpleNamespace) -> int:
         "version": commands.version,
     }[arguments.words]
     return run(arguments)
+
+
+def _looking(arguments: SimpleNamespace, part: str) -> int:
+    if part == "doctor":
+        from failberry.ctl import doctor
+
+        return doctor.run(arguments)
+    from failberry.ctl import report
+
+    return report.run(arguments)
 
 
 def _hardware(arguments: SimpleNamespace) -> int:

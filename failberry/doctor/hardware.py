@@ -16,7 +16,7 @@ UNSTEADY = 3
 """Times that the modem may leave the bus within an hour before it is said."""
 SAID = 3
 """Lines of a log that are quoted."""
-_DIALLERS = ("wvdial", "sakis3g", "umtskeeper", "comgt", "gcom", "qmi-network", "mbim-network", "gammu-smsd")
+DIALLERS = ("wvdial", "sakis3g", "umtskeeper", "comgt", "gcom", "qmi-network", "mbim-network", "gammu-smsd")
 _OURS = frozenset({"failberryd", "pppd", "python3"})
 """Who holds the modem's ports when all is well; pppd is ours unless there are two."""
 
@@ -148,7 +148,7 @@ def rivals(seen: Evidence) -> Iterator[Finding]:
                     "plug it in again; or `sudo systemctl disable --now ModemManager`",
                 )
     for each in seen.programs:
-        if each.name in _DIALLERS or any(name in each.command for name in _DIALLERS):
+        if each.name in DIALLERS or any(name in each.command for name in DIALLERS):
             yield Finding(
                 code="other-dialler",
                 severity=Severity.BAD,

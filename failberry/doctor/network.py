@@ -19,7 +19,9 @@ _FULL = 0.9
 
 
 def settings(seen: Evidence) -> Iterator[Finding]:
-    """What the kernel must allow."""
+    """What the kernel must allow, once there is a configuration."""
+    if seen.config is None:
+        return
     again = "then `sudo systemctl restart failberry`"
     for on, name in (
         (seen.forwarding, "net.ipv4.ip_forward"),
@@ -229,7 +231,7 @@ def neighbours(seen: Evidence) -> Iterator[Finding]:
                 where=name,
                 what=f"{len(servers)} DHCP servers answer on {name}: clients get whichever is quicker",
                 evidence=tuple(
-                    f"{each.address}{' (this Pi)' if each.own else ''}, gateway {each.gateway or 'none'}"
+                    "this Pi" if each.own else f"{each.address}, gateway {each.gateway or 'none'}"
                     for each in servers
                 ),
                 cure="switch off all but one: on the router's own page, or on this Pi `sudo systemctl "
