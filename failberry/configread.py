@@ -23,6 +23,9 @@ _CAME = {
     list: "a list",
     dict: "a table",
 }
+_EXPLAINED = 50
+"""Faults; of further unknown names it is not said what was probably meant."""
+_FIRST_THE_OTHERS = "mend what is told before this one"
 _NUMBER = r"-?[0-9]{1,18}"
 
 
@@ -57,7 +60,10 @@ class Reading:
         for name, value in raw.items():
             self.given.add((*at, name))
             if name not in known:
-                self._fault((*at, name), *_unknown(name, value, at, known))
+                # What was meant takes milliseconds to find, and a file of rubbish has thousands of names.
+                few = len(self.faults) < _EXPLAINED
+                problem = _unknown(name, value, at, known) if few else ("is no setting", _FIRST_THE_OTHERS)
+                self._fault((*at, name), *problem)
         values = {
             name: self._member(each, raw.get(name, MISSING), (*at, name)) for name, each in known.items()
         }

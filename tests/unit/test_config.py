@@ -381,3 +381,12 @@ def test_no_secret_in_repr() -> None:
     )
     for secret in ("4711", "geheim", "5f0c7e"):
         assert secret not in repr(config)
+
+
+def test_a_file_of_rubbish_is_refused_in_no_time() -> None:
+    """Of each name to find what was meant would take minutes."""
+    lines = refused("\n".join(f"apm{number} = 1" for number in range(3000))).splitlines()
+    assert len(lines) > 3000
+    assert "known here" in lines[0]
+    assert "known here" not in "".join(lines[100:])
+    assert lines[200] == "line 201: apm200: is no setting (mend what is told before this one)"
