@@ -215,10 +215,10 @@ def _config(case: _Case, found: Found | None, base: str) -> str:
         config = config_from_text(whole, path="")
     except UnreadableError as error:
         problems = (error.problem,)
-    except tomllib.TOMLDecodeError:
-        problems = _syntax(read.text)
     except ConfigError as error:
         problems = error.problems
+    except (ValueError, RecursionError):
+        problems = _syntax(read.text)
     else:
         if lost:
             names = ", ".join(map(dotted, lost))
@@ -257,6 +257,7 @@ def _refuse_nothing(text: str) -> None:
 
 
 def _syntax(text: str) -> tuple[Problem, ...]:
+    problems: tuple[Problem, ...] = ()
     try:
         config_from_text(text, path="")
     except ConfigError as error:

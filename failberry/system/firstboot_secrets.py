@@ -34,7 +34,7 @@ def secrets_of(text: str) -> dict[KeyPath, str]:
     """What a file holds of them, empty ones left out; nothing, if it is not TOML."""
     try:
         document = tomllib.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     found = {path: _at(document, path) for path in secret_paths()}
     return {path: value for path, value in found.items() if isinstance(value, str) and value}
@@ -43,7 +43,7 @@ def secrets_of(text: str) -> dict[KeyPath, str]:
 def put_back(text: str, stored: Mapping[KeyPath, str]) -> tuple[str, tuple[KeyPath, ...]]:
     """Secrets in the place of ``taken over``; also those that the Pi does not have (any more), now empty.
 
-    Raises ``tomllib.TOMLDecodeError``.
+    Raises ``ValueError`` or ``RecursionError``, as :mod:`tomllib` does.
     """
     document = tomllib.loads(text)
     wanted = [path for path in secret_paths() if _is_taken_over(_at(document, path))]

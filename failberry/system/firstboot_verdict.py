@@ -17,6 +17,7 @@ from failberry.system.firstboot_judge import InForce, Judged, Outcome, Ruling
 from failberry.system.firstboot_reading import Kind
 
 _WIDTH = 78
+_MOST_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,11 +132,13 @@ def _bullets(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _problems(problems: tuple[Problem, ...]) -> Iterator[str]:
-    for number, each in enumerate(problems, 1):
+    for number, each in enumerate(problems[:_MOST_PROBLEMS], 1):
         place = f"Line {each.line}: " if each.line is not None else ""
         key = f"{each.key}: " if each.key else "" if place else "It "
         yield from _wrapped(f"{place}{key}{each.problem}.", f"  {number}. ", "     ")
         yield from _wrapped(f"What to do: {each.hint}.".replace("?.", "?"), "     ", "     ")
+    if len(problems) > _MOST_PROBLEMS:
+        yield f"  ... and {len(problems) - _MOST_PROBLEMS} more."
 
 
 def _facts(in_force: InForce, around: Surroundings) -> Iterator[tuple[str, str]]:

@@ -45,7 +45,7 @@ def read(text: str) -> PreseedReading:
     """Read the file; never raises."""
     try:
         document: Mapping[str, Any] = tomllib.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         problem = Problem(
             key="",
             line=None,
