@@ -20,6 +20,8 @@ WANTED = {
     # The card, and nothing else; no search of USB and network, which takes a minute.
     "boot_targets": "mmc",
     "preboot": "",
+    # Of the Pi 4's alone, and for a cable that is not there: without it one file serves all boards.
+    "dfu_alt_info": "",
     # A card that did not answer at once is asked again.
     "bootcmd": "bootflow scan; sleep 10; reset",
 }
