@@ -66,7 +66,7 @@ MEMORIES = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(files=st.dictionaries(st.sampled_from(list(Kind)), CONTENTS), memory=MEMORIES)
 @example(files={Kind.CONFIG: b"a = " + b"[" * 5000}, memory=Memory())
 @example(files={Kind.CONFIG: b"a = " + b"9" * 5000, Kind.PRESEED: b"a = " + b"[" * 5000}, memory=Memory())
