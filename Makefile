@@ -13,6 +13,7 @@ PACKAGES := git build-essential debhelper dh-python fakeroot lintian shellcheck 
 	python3-venv python3-dev pkg-config libsystemd-dev \
 	systemd ppp nftables iptables iproute2 iputils-ping procps conntrack curl busybox \
 	dnsmasq-base keepalived ddclient inadyn openssl \
+	apt-utils gpg gpgv \
 	qemu-system-x86 qemu-utils mmdebstrap debian-archive-keyring e2fsprogs util-linux \
 	fdisk dosfstools mtools xz-utils u-boot-tools initramfs-tools-core \
 	qemu-system-arm qemu-user-static binfmt-support arch-test
@@ -21,7 +22,7 @@ TIERS := lint unit aws simulation netns lab
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup deb image $(TIERS) test soak bench bench-failover bench-lambda demo clean
+.PHONY: help setup deb image $(TIERS) test soak publish-apt bench bench-failover bench-lambda demo clean
 
 help:
 	@echo "Failberry $(VERSION)"
@@ -96,6 +97,10 @@ test: setup  ## everything
 		times="$$times$$(printf '%-10s %s in %s s' $$tier $$result $$(($$(date +%s) - start)))\n"; \
 	done; \
 	printf "\n$$times"; [ -z "$$failed" ]
+
+publish-apt: setup deb  ## publish the packages in an APT repository on S3: BUCKET=… KEY=fingerprint [ENDPOINT=…]
+	@$(if $(ENDPOINT),AWS_ENDPOINT_URL_S3=$(ENDPOINT)) .venv/bin/python -m publish \
+		--bucket "$(BUCKET)" --key "$(KEY)" $(PUBLISH_OPTIONS) $(DEB) $(IMAGE_DEB)
 
 bench: setup deb  ## the benchmarks, as ratios to what they are measured against
 	@.venv/bin/python bench/ctl.py
