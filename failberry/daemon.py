@@ -23,6 +23,7 @@ from failberry.adapters import heartbeat, refusal, systemd
 from failberry.adapters.calendar import Calendar
 from failberry.adapters.dhcp import Lease
 from failberry.adapters.firewall import FirewallAdapter
+from failberry.adapters.historyfile import HistoryFile
 from failberry.adapters.lookout import Lookout
 from failberry.adapters.netlink import Netlink
 from failberry.adapters.ondemand import Keeper, OnDemand
@@ -40,7 +41,6 @@ from failberry.config import Config
 from failberry.configfile import load, warnings
 from failberry.control.server import ControlServer, listen
 from failberry.control.service import Service
-from failberry.core.actions import Report, Severity
 from failberry.core.appliance import Appliance
 from failberry.core.events import (
     Event,
@@ -55,6 +55,7 @@ from failberry.engine import Engine
 from failberry.errors import EX_CONFIG, AdapterError, ConfigError
 from failberry.health.heartbeat import Line
 from failberry.house import House, Places
+from failberry.past import Past
 from failberry.selftest import examine_router
 from failberry.usbdeeds import UsbDeeds
 from failberry.world import World
@@ -65,8 +66,6 @@ REMEMBERED = 86_400.0
 """Seconds of steps of recovery that count after a start: as far back as any budget looks."""
 PROOF_TIMEOUT = 5.0
 """Seconds an adapter, or the engine, may take to show that it still moves."""
-
-_PRIORITIES = {Severity.ERROR: 3, Severity.WARNING: 4, Severity.NOTICE: 5, Severity.INFO: 6}
 
 
 async def run(config: Config, places: Places, control: socket.socket) -> None:
@@ -123,16 +122,21 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         nameservers.poke()
         post(seen)
 
+    # What happens goes into journal and history.
+    past = Past(HistoryFile(places.history), boot=heartbeat.boot_id())
+    await past.open()
+
     # The core, and the loop around it.
     engine = Engine(
         Appliance(config, seed=int.from_bytes(os.urandom(4), "big")),
         queue=queue,
         perform=world.perform,
         keep=world.keep,
-        report=_report,
+        note=past.note,
+        tell=past.tell,
     )
     house = House(
-        config, places, engine, world=world, store=store, ports=ports, power=deeds.power, report=_report
+        config, places, engine, world=world, store=store, ports=ports, power=deeds.power, report=past.tell
     )
     service = Service(house)
 
@@ -145,7 +149,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
     hook.listen(pppd.heard, lease.heard)
     session = pppd.adopt() or lease.adopt()
 
-    async with asyncio.TaskGroup() as tasks:
+    async with past.kept(), asyncio.TaskGroup() as tasks:
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -190,6 +194,8 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
             tasks.create_task(ControlServer(service).serve(control), name="control"),
             tasks.create_task(_tell(engine, service), name="status line"),
             tasks.create_task(_beat(house, places), name="heartbeat"),
+            tasks.create_task(past.history.attend(), name="history"),
+            tasks.create_task(past.watch(engine.snapshot), name="samples"),
             tasks.create_task(_reload_on(reload, house), name="reload"),
             tasks.create_task(deeds.attend(), name="promises"),
             tasks.create_task(
@@ -211,6 +217,7 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         # A stop leaves the last working state: the line that works goes on working.
         await stop.wait()
         systemd.notify("STOPPING=1")
+        past.stopped()
         for task in running:
             task.cancel()
         usb.close()
@@ -240,21 +247,6 @@ def _keeper_of_names(post: Callable[[Event], None], places: Places) -> Keeper:
 
 
 # --- small permanent jobs ------------------------------------------------------------------------
-
-
-def _report(report: Report) -> None:
-    """Write one transition as one line: what, why, and what comes next."""
-    line = f"{report.subject}: {report.what}: {report.why}"
-    if report.next:
-        line += f"; next: {report.next}"
-    systemd.journal(
-        _PRIORITIES[report.severity],
-        line,
-        failberry_subject=report.subject,
-        failberry_what=report.what,
-        failberry_why=report.why,
-        failberry_next=report.next,
-    )
 
 
 async def _tell(engine: Engine, service: Service) -> None:
@@ -304,7 +296,6 @@ async def _reload_on(requested: asyncio.Event, house: House) -> None:
         systemd.notify("RELOADING=1")
         try:
             await house.reload()
-            systemd.journal(5, "configuration: reloaded: the owner asked for it")
         except ConfigError as error:
             systemd.journal(3, f"{config_problems(error)}\nWhat was in force stays in force.")
         systemd.notify("READY=1")

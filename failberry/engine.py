@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from failberry.core.actions import (
     Action,
@@ -27,6 +27,8 @@ from failberry.core.appliance import Appliance
 from failberry.core.events import Event, Started, Tick
 from failberry.core.snapshot import Snapshot
 
+Note = Callable[[Event, Sequence[Action], Appliance, float], None]
+"""Takes what happened, and what follows from it, into journal and history; cheap."""
 Perform = Callable[[Wish | Deed], Awaitable[Event]]
 """Does one action and returns its event; never raises for a failure of the world."""
 
@@ -41,7 +43,8 @@ class Engine:
         queue: asyncio.Queue[Event],
         perform: Perform,
         keep: Callable[[Standing], None],
-        report: Callable[[Report], None],
+        note: Note,
+        tell: Callable[[Report], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.appliance = appliance
@@ -51,7 +54,8 @@ class Engine:
         """Set after each turn; whoever watches clears it."""
         self._perform = perform
         self._keep = keep
-        self._report = report
+        self._note = note
+        self._tell = tell
         self._clock = clock
         self._queue = queue
 
@@ -75,17 +79,20 @@ class Engine:
                 event = await self._next()
 
     def _handle(self, event: Event) -> list[Action]:
+        now = self._clock()
         try:
-            return self.appliance.handle(event, self._clock())
+            actions = self.appliance.handle(event, now)
         except Exception as bug:
             # The state goes with the process; systemd restarts us, and this line is what is left of it.
             why = f"{bug!r} on {event!r} in {self.snapshot()!r}"
-            self._report(
+            self._tell(
                 Report(
                     subject="engine", what="bug", why=why, next="systemd restarts us", severity=Severity.ERROR
                 )
             )
             raise
+        self._note(event, actions, self.appliance, now)
+        return actions
 
     async def _next(self) -> Event:
         deadline = self.appliance.next_deadline()
@@ -99,7 +106,7 @@ class Engine:
     def _dispatch(self, action: Action, tasks: asyncio.TaskGroup) -> None:
         match action:
             case Report():
-                self._report(action)
+                pass  # told already, together with its event
             case ApplyProbes() | ApplyResolvers() | ApplyStandby() | ApplyNames():
                 self._keep(action)
             case _:

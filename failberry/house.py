@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from failberry import byhand
+from failberry.adapters.historyfile import HISTORY_FILE
 from failberry.adapters.serialport import ModemPorts
 from failberry.adapters.store import STATE_FILE, Store
 from failberry.adapters.usbpower import UsbPower
@@ -33,6 +34,7 @@ class Places:
 
     config: Path = Path("/etc/failberry/failberry.toml")
     state: Path = STATE_FILE
+    history: Path = HISTORY_FILE
     runtime: Path = Path("/run/failberry")
     hook: Path = Path("/usr/lib/failberry/session-hook")
     dns_socket: str = "/run/failberry-dns/socket"
