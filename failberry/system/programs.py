@@ -19,15 +19,13 @@ MOST = 4 << 20
 """Octets kept of what a program says."""
 
 
-def run(
-    command: Sequence[str], *, deadline: float, heard: Callable[[str], None] | None = None, name: str = ""
-) -> str:
+def run(command: Sequence[str], *, deadline: float, heard: Callable[[str], None] | None = None) -> str:
     """Run it to its end; return what it said, on both outputs.
 
     ``heard`` is given each line as it comes.  After ``deadline`` seconds it is killed with all its children.
     Raises :class:`WorldError` with what it complained of.
     """
-    name = name or Path(command[0]).name
+    name = spoken(command)
     try:
         child = subprocess.Popen(
             command,
@@ -66,6 +64,14 @@ def run(
     if code != 0:
         raise WorldError(f"{name}: {complaint(text)}")
     return text
+
+
+def spoken(command: Sequence[str]) -> str:
+    """Return the program's name, without the chroot and the environment before it."""
+    words = list(command)
+    if words[0] == "chroot":
+        words = [each for each in words[words.index("-i") + 1 :] if "=" not in each]
+    return Path(words[0]).name
 
 
 def succeeds(command: Sequence[str], *, deadline: float) -> int:
