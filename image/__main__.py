@@ -63,6 +63,11 @@ def _arguments() -> argparse.Namespace:
         "--no-compress", action="store_true", help="the card and its list of packages, and no more"
     )
     parser.add_argument(
+        "--release-only",
+        action="store_true",
+        help="no updates yet: the mirror's index of them is out of step",
+    )
+    parser.add_argument(
         "--url", default="https://failberry.invalid", help="where the files will be published"
     )
     return parser.parse_args()
@@ -84,7 +89,12 @@ def _build(arguments: argparse.Namespace) -> None:
         try:
             os.environ["TMPDIR"] = memory
             today = dt.datetime.now(dt.UTC).date()
-            base = bases.base(wanted, at_most_days=arguments.base_age, today=today)
+            base = bases.base(
+                wanted,
+                at_most_days=arguments.base_age,
+                today=today,
+                release_only=arguments.release_only,
+            )
             tools = bases.tools(wanted.suite)
             root = finish.finish(
                 wanted,

@@ -27,17 +27,21 @@ def cache() -> Path:
     return folder
 
 
-def base(recipe: Recipe, *, at_most_days: float, today: dt.date) -> Path:
-    """A tar of the root with all of Debian's packages, and no initrd yet; built when none is so young."""
-    stem = f"{recipe.architecture}-{recipe.key}-"
-    kept = sorted(cache().glob(f"{stem}*.tar"), reverse=True)
+def base(recipe: Recipe, *, at_most_days: float, today: dt.date, release_only: bool = False) -> Path:
+    """A tar of the root with all of Debian's packages, and no initrd yet; built when none is so young.
+
+    ``release_only``: without the archives of updates, which the card then finds by itself: a mirror may
+    serve an index of theirs that does not fit for hours, most of all for an architecture that few use.
+    """
+    stem = f"{recipe.architecture}-{recipe.key}-{'release-' if release_only else ''}"
+    kept = sorted(cache().glob(f"{stem}2*.tar"), reverse=True)
     for path in kept:
         if (today - dt.date.fromisoformat(path.stem.removeprefix(stem))).days < at_most_days:
             return path
     wanted = cache() / f"{stem}{today.isoformat()}.tar"
     partial = wanted.with_suffix(f".{os.getpid()}.partial")
     try:
-        _bootstrap(recipe, partial)
+        _bootstrap(recipe, partial, release_only=release_only)
         partial.rename(wanted)
     finally:
         partial.unlink(missing_ok=True)
@@ -59,14 +63,15 @@ def tools(suite: str) -> Path:
     return wanted
 
 
-def sources(suite: str, components: Sequence[str]) -> list[str]:
+def sources(suite: str, components: Sequence[str], *, release_only: bool = False) -> list[str]:
     """Lines of sources.list: this machine's mirror, and its security archive if it has one."""
+    suites = [suite] if release_only else [suite, f"{suite}-updates"]
     signed, words = f"deb [signed-by={mirror.KEYS}]", " ".join(components)
     try:
-        lines = [f"{signed} {mirror.mirror()} {name} {words}" for name in (suite, f"{suite}-updates")]
+        lines = [f"{signed} {mirror.mirror()} {name} {words}" for name in suites]
     except mirror.MirrorError as error:
         raise BuildError(str(error)) from None
-    if security := mirror.security_mirror():
+    if not release_only and (security := mirror.security_mirror()):
         lines.append(f"{signed} {security} {suite}-security {words}")
     return lines
 
@@ -80,7 +85,7 @@ def _apt_options() -> list[str]:
     ]
 
 
-def _bootstrap(recipe: Recipe, target: Path) -> None:
+def _bootstrap(recipe: Recipe, target: Path, *, release_only: bool) -> None:
     require("mmdebstrap", "sfdisk")
     if not Path(mirror.KEYS).exists():
         raise BuildError(f"{mirror.KEYS} is missing: install debian-archive-keyring")
@@ -96,5 +101,5 @@ def _bootstrap(recipe: Recipe, target: Path) -> None:
     run(f"Debian packages for {recipe.architecture}", [
         "mmdebstrap", "--variant=apt", "--format=tar", f"--architectures={recipe.architecture}",
         f"--include={','.join(recipe.packages)}", *_apt_options(), *excludes, *includes, *hooks,
-        recipe.suite, str(target), *sources(recipe.suite, recipe.components),
-    ], deadline=BOOTSTRAP_DEADLINE, extra={"INITRD": "No"})  # fmt: skip
+        recipe.suite, str(target), *sources(recipe.suite, recipe.components, release_only=release_only),
+    ], deadline=BOOTSTRAP_DEADLINE, extra={**recipe.emulation, "INITRD": "No"})  # fmt: skip

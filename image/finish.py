@@ -21,6 +21,11 @@ FILES = {
     "etc/machine-id": "",
     "etc/apt/apt.conf.d/60failberry-image": 'Acquire::Retries "3";\nAPT::Install-Recommends "false";\n',
 }
+LINKS = {
+    "etc/resolv.conf": "../run/systemd/resolve/stub-resolv.conf",
+    # A second way to sshd, for virtual machines.
+    "etc/systemd/system-generators/systemd-ssh-generator": "/dev/null",
+}
 GONE = (
     "etc/ssh/ssh_host_*", "etc/apt/sources.list", "etc/apt/apt.conf.d/99mmdebstrap", "etc/machine-id",
     "var/lib/dbus/machine-id", "var/lib/systemd/random-seed", "var/lib/apt/lists/*", "var/cache/apt/*.bin",
@@ -72,22 +77,23 @@ def finish(
     for deb in debs:
         shutil.copyfile(deb, root / "tmp" / deb.name)
     run("mounting /proc", ["mount", "-t", "proc", "proc", root / "proc"])
-    run("our packages", _chroot(root, "dpkg", "--install", *(f"/tmp/{deb.name}" for deb in debs)),
-        deadline=DEADLINE, extra={"INITRD": "No"})  # fmt: skip
-    run("units", _chroot(root, "systemctl", "--quiet", "enable", *recipe.enable), deadline=DEADLINE)
-    run("units", _chroot(root, "systemctl", "--quiet", "mask", *recipe.mask), deadline=DEADLINE)
+
+    def inside(what: str, *command: str) -> str:
+        return run(
+            what, ["chroot", root, *command], deadline=DEADLINE, extra={**recipe.emulation, "INITRD": "No"}
+        )
+
+    inside("our packages", "dpkg", "--install", *(f"/tmp/{deb.name}" for deb in debs))
+    inside("units that run", "systemctl", "--quiet", "enable", *recipe.enable)
+    inside("units that do not", "systemctl", "--quiet", "mask", *recipe.mask)
     kernel = _kernel(root)
     for path in (root / "boot").glob("initrd.img-*"):
         path.unlink()
-    built = run("initrd", _chroot(root, "update-initramfs", "-c", "-k", kernel), deadline=DEADLINE)
+    built = inside("initrd", "update-initramfs", "-c", "-k", kernel)
     run("unmounting /proc", ["umount", root / "proc"])
     _clean(root)
     _write(root, archives, recipe)
     return Root(folder=root, kernel=kernel, boot_files=boot_files, built=built)
-
-
-def _chroot(root: Path, *command: str) -> list[str | Path]:
-    return ["chroot", root, *command]
 
 
 def _initramfs(recipe: Recipe, root: Path) -> None:
@@ -125,7 +131,9 @@ def _write(root: Path, archives: Sequence[tuple[str, Sequence[str]]], recipe: Re
         path.write_text(text)
     for name in FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)
-    (root / "etc/resolv.conf").symlink_to("../run/systemd/resolve/stub-resolv.conf")
+    for name, target in LINKS.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).symlink_to(target)
     stanzas = [
         f"Types: deb\nURIs: {address}\nSuites: {' '.join(suites)}\n"
         f"Components: {' '.join(recipe.components)}\n"

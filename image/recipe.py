@@ -31,11 +31,18 @@ class Recipe:
     """Modules of a small initrd; empty: whatever a root file system may need, as Debian does it."""
     must_have: tuple[str, ...]
     """Modules without which the card would not boot."""
+    emulate: str
+    """Which processor QEMU shows to its programs while they are emulated; "": QEMU's own choice."""
     boot_packages: tuple[str, ...]
     """Not installed; their files are for the first partition."""
     u_boot: tuple[tuple[str, str], ...]
     """Model (a filter of config.txt) and file of U-Boot; "all" is the only one where one serves all."""
     device_trees: str
+
+    @property
+    def emulation(self) -> dict[str, str]:
+        """For the environment of whatever runs its programs."""
+        return {"QEMU_CPU": self.emulate} if self.emulate else {}
 
     @property
     def key(self) -> str:
@@ -77,6 +84,7 @@ def read(architecture: str, path: Path = RECIPE) -> Recipe:
         kernel=own["kernel"],
         initramfs=tuple(own.get("initramfs", ())),
         must_have=tuple(own["must_have"]),
+        emulate=own.get("emulate", ""),
         boot_packages=tuple(own.get("boot_packages", ())),
         u_boot=tuple(own.get("u_boot", {}).items()),
         device_trees=own.get("device_trees", ""),
