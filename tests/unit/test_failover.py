@@ -2,112 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 
-from failberry.config import Config, Lan, Mode, Wired
-from failberry.core.actions import Action, DropFlows, Flows, Report, WeighFlows
-from failberry.core.dialogue import DeedNumbers
-from failberry.core.events import FlowsWeighed
-from failberry.core.failover import CALM, LONGEST_HOLD, VAIN, Failover, Mobile, Stage
+from failberry.config import Config, Mode, Wired
+from failberry.core.actions import Flows, Report
+from failberry.core.failover import CALM, Mobile, Stage
 from failberry.core.lines import Verdict
-from failberry.core.links import Link
-from failberry.core.snapshot import LineState, UplinkName
-from failberry.policy import Failback
-
-WIRED, CELLULAR = UplinkName.WIRED, UplinkName.CELLULAR
-DUAL = Config(mode=Mode.DUAL_WAN_ROUTER, wired=Wired(interface="wan0"), lan=Lan(interface="lan0"))
-GATE = DUAL.failover.failback_after
-READY = Link(usable=True, reason="PPP session up")
-NO_SESSION = Link(usable=False, reason="the modem is being dialled")
-
-UP = Verdict(state=LineState.UP, since=0.0, reason="1.1.1.1 answered")
-NAMELESS = Verdict(state=LineState.DOWN, since=0.0, reason="pings pass, but no name server answers")
-
-
-def suspect(since: float) -> Verdict:
-    return Verdict(state=LineState.SUSPECT, since=since, reason="nobody answers", silent_since=since)
-
-
-def down(since: float) -> Verdict:
-    return Verdict(
-        state=LineState.DOWN,
-        since=since,
-        reason="nobody answers",
-        where="behind 203.0.113.1 (hop 1)",
-        silent_since=since,
-    )
-
-
-@dataclass
-class House:
-    """A failover that is fed, and what it did."""
-
-    config: Config = DUAL
-    now: float = 1000.0
-    wired: Verdict = UP
-    wired6: Verdict | None = None
-    mobile: Mobile = field(default_factory=lambda: Mobile(link=READY, proven=900.0))
-    settled: bool = True
-    came_back: int | None = 100
-    """Packets on open connections of the wired line …"""
-    passing: int = 0
-    """… and how many more from look to look."""
-    actions: list[Action] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.failover = Failover(self.config, DeedNumbers())
-        self.look(0.0)
-
-    def look(self, after: float, wired: Verdict | None = None) -> None:
-        """Let time pass to this instant from now in the steps that the deadlines ask for."""
-        end = self.now + after
-        self.wired = wired or self.wired
-        while True:
-            for _ in range(3):  # the event itself, and the answers to what was asked for
-                new = self.failover.weigh(
-                    wired=self.wired,
-                    wired6=self.wired6,
-                    mobile=self.mobile,
-                    settled=self.settled,
-                    now=self.now,
-                )
-                self.actions += new
-                for deed in [each for each in new if isinstance(each, WeighFlows)]:
-                    self.came_back = None if self.came_back is None else self.came_back + self.passing
-                    answer = FlowsWeighed(deed=deed.deed, packets_in=self.came_back)
-                    self.failover.weighed(answer, self.now)
-            due = self.failover.deadline(self.now)
-            if due is None or due > end:
-                break
-            self.now = due
-        self.now = end
-
-    def become(self, wired: Verdict) -> None:
-        """The verdict on the wired line changes now."""
-        self.look(0.0, wired)
-
-    def prove(self) -> None:
-        """Something comes back over the mobile line now."""
-        self.mobile = replace(self.mobile, proven=self.now, silence=None)
-        self.look(0.0)
-
-    def ask_in_vain(self) -> None:
-        """A question over the mobile line is left unanswered now."""
-        self.mobile = replace(self.mobile, silence=self.now)
-        self.look(0.0)
-
-    def dropped(self) -> list[tuple[UplinkName, Flows]]:
-        """Connections that were forgotten since the last question."""
-        found = [(each.line, each.flows) for each in self.actions if isinstance(each, DropFlows)]
-        self.actions.clear()
-        return found
-
-    @property
-    def active(self) -> UplinkName | None:
-        return self.failover.active
+from failberry.core.snapshot import UplinkName
+from tests.unit.failover_house import (
+    CELLULAR,
+    GATE,
+    NAMELESS,
+    NO_SESSION,
+    READY,
+    UP,
+    WIRED,
+    House,
+    down,
+    suspect,
+)
 
 
 def test_a_good_wired_line_is_used() -> None:
@@ -229,154 +144,6 @@ def test_names_that_nobody_resolves_move_what_is_new_and_cut_nothing() -> None:
     house.look(600.0)
     assert house.active is CELLULAR
     assert house.dropped() == []
-
-
-def test_the_way_back_opens_when_the_line_has_been_good_for_its_time() -> None:
-    house = House()
-    house.become(down(house.now))
-    house.prove()
-    house.look(300.0)
-    house.become(UP)
-    house.look(GATE / 2)
-    house.become(suspect(house.now))
-    house.become(UP)
-    house.look(GATE - 1)
-    assert house.active is CELLULAR, "the time begins anew with each fault"
-    house.look(2.0)
-    assert house.active is WIRED
-
-
-@pytest.mark.parametrize("instant", [1009.9003125, 65491.2439868])
-def test_at_the_very_instant_of_its_deadline_it_goes_back(instant: float) -> None:
-    """Floating point: a + 60 - a may be less than 60."""
-    house = House(now=instant - 30.0, mobile=Mobile(link=READY, proven=instant))
-    house.become(down(house.now))
-    house.now = instant
-    house.become(UP)
-    due = house.failover.deadline(house.now)
-    while due is not None:
-        house.now = due
-        house.become(UP)
-        due = house.failover.deadline(house.now) if house.active is CELLULAR else None
-    assert house.active is WIRED
-
-
-def test_what_stays_on_the_metered_line_is_cut_after_a_while() -> None:
-    house = House()
-    house.become(down(house.now))
-    house.prove()
-    house.look(30.0)
-    house.dropped()
-    house.become(UP)
-    house.look(GATE + 0.1)
-    assert house.active is WIRED
-    house.look(DUAL.failover.linger - 1)
-    assert house.dropped() == []
-    house.look(20.0)
-    assert house.dropped() == [(CELLULAR, Flows.ALL)] * 3
-
-
-def test_a_mobile_line_that_dies_ends_the_waiting() -> None:
-    house = House()
-    house.become(down(house.now))
-    house.prove()
-    house.look(30.0)
-    house.become(UP)
-    house.mobile = Mobile(link=NO_SESSION, proven=None)
-    house.look(0.0)
-    assert house.active is WIRED
-
-
-def outage(house: House, *, good: float) -> float:
-    """The line dies, comes back, and is good for so long; return how long the way back took."""
-    house.become(down(house.now))
-    house.prove()
-    house.look(10.0)
-    house.become(UP)
-    back = house.now
-    while house.active is not WIRED:
-        house.look(1.0)
-    took = house.now - back
-    house.look(good)
-    return took
-
-
-def test_with_both_dead_a_session_that_carries_nothing_does_not_keep_the_house() -> None:
-    house = House(mobile=Mobile(link=NO_SESSION, proven=None))
-    house.become(down(house.now))
-    house.mobile = Mobile(link=READY, proven=None)
-    house.look(30.0)
-    assert house.active is CELLULAR
-    house.become(UP)
-    assert house.active is WIRED
-
-
-@pytest.mark.parametrize(
-    ("hear", "keeps"),
-    [(House.prove, True), (House.ask_in_vain, False), (lambda _: None, True)],
-    ids=["answers", "is silent", "was not asked"],
-)
-def test_a_mobile_line_that_was_alive_before_and_is_silent_does_not_keep_the_house_either(
-    hear: Callable[[House], None], *, keeps: bool
-) -> None:
-    house = House()
-    house.become(down(house.now))
-    house.look(1.0)
-    hear(house)
-    house.look(9.0)
-    house.become(UP)
-    assert house.active is (CELLULAR if keeps else WIRED)
-
-
-def test_a_mobile_line_that_falls_silent_later_does_not_keep_the_house_for_long() -> None:
-    house = House()
-    house.become(down(house.now))
-    house.prove()
-    house.look(60.0)
-    house.ask_in_vain()
-    house.become(UP)
-    house.look(VAIN - 0.1)
-    assert house.active is CELLULAR, "a question or two may be lost"
-    house.look(0.2)
-    assert house.active is WIRED
-
-
-def test_what_the_house_has_just_gone_to_is_given_time_to_answer() -> None:
-    house = House()
-    house.become(down(house.now))
-    house.ask_in_vain()
-    house.look(CALM / 2)
-    house.become(UP)
-    assert house.active is CELLULAR
-    house.look(CALM / 2)
-    assert house.active is WIRED
-
-
-def test_a_line_that_flaps_is_trusted_later_each_time() -> None:
-    house = House()
-    times = [outage(house, good=60.0) for _ in range(9)]
-    assert times[:4] == pytest.approx([GATE, 2 * GATE, 4 * GATE, 8 * GATE], abs=1.5)
-    assert times[-1] == pytest.approx(LONGEST_HOLD, abs=1.5)
-    house.look(86_400.0)
-    assert outage(house, good=0.0) == pytest.approx(GATE, abs=1.5)
-
-
-@pytest.mark.parametrize("failback", Failback)
-def test_ways_to_go_back(failback: Failback) -> None:
-    config = replace(DUAL, failover=replace(DUAL.failover, failback=failback))
-    house = House(config=config)
-    house.become(down(house.now))
-    house.prove()
-    house.mobile = replace(house.mobile, rate=50_000.0)
-    house.look(30.0)
-    house.become(UP)
-    house.look(CALM + 1)
-    assert (house.active is WIRED) is (failback is Failback.IMMEDIATE)
-    house.look(600.0)
-    assert (house.active is WIRED) is (failback in (Failback.IMMEDIATE, Failback.AFTER))
-    house.mobile = replace(house.mobile, rate=100.0)
-    house.look(60.0)
-    assert (house.active is WIRED) is (failback is not Failback.NEVER)
 
 
 def test_the_owner_chooses_for_a_while() -> None:
