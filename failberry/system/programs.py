@@ -74,7 +74,7 @@ def spoken(command: Sequence[str]) -> str:
     return Path(words[0]).name
 
 
-def succeeds(command: Sequence[str], *, deadline: float) -> int:
+def exit_status(command: Sequence[str], *, deadline: float) -> int:
     """Run it for its exit status; 255: it could not be run, or not in time."""
     try:
         return subprocess.run(

@@ -21,7 +21,7 @@ from failberry.errors import ConfigError
 from failberry.system import updateplan
 from failberry.system.card import Card, now, sync_folder
 from failberry.system.ledger import Ledger
-from failberry.system.programs import run, succeeds
+from failberry.system.programs import exit_status, run
 from failberry.system.slots import Slot, SlotEnv
 from failberry.system.updateplan import Lines, Offer, Why
 from failberry.system.updatesteps import Identity, Rules, WorldError
@@ -202,7 +202,7 @@ class Host:
         device = self._places.partition.format(number=slot.number)
         if not Path(device).exists():
             raise WorldError(f"there is no {device}: the card has been partitioned by somebody else")
-        if succeeds(["e2fsck", "-p", device], deadline=20 * MINUTES) > 1:
+        if exit_status(["e2fsck", "-p", device], deadline=20 * MINUTES) > 1:
             run(["mkfs.ext4", "-q", "-F", "-L", slot.label, device], deadline=20 * MINUTES)
         self._mount.mkdir(parents=True, exist_ok=True)
         run(["mount", "-t", "ext4", "-o", "rw,noatime", device, str(self._mount)], deadline=MINUTES)
@@ -210,7 +210,7 @@ class Host:
             yield
         finally:
             run(["umount", str(self._mount)], deadline=5 * MINUTES)
-        if succeeds(["e2fsck", "-f", "-n", device], deadline=20 * MINUTES) != 0:
+        if exit_status(["e2fsck", "-f", "-n", device], deadline=20 * MINUTES) != 0:
             raise WorldError(
                 f"the file system on {device} is damaged right after it was written: a worn card?"
             )
@@ -322,7 +322,7 @@ class Host:
                 (str(self._places.state / "apt" / "lists"), "var/lib/apt/lists", ["--bind"]),
             ):
                 run(["mount", *options, source, str(root / target)], deadline=MINUTES)
-                stack.callback(succeeds, ["umount", "--lazy", str(root / target)], deadline=MINUTES)
+                stack.callback(exit_status, ["umount", "--lazy", str(root / target)], deadline=MINUTES)
             policy.write_text("#!/bin/sh\nexit 101\n")
             policy.chmod(0o755)
             stack.callback(policy.unlink, missing_ok=True)
