@@ -6,6 +6,7 @@ import http.server
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -333,3 +334,24 @@ def test_one_key_takes_over_from_another(shop: Shop, keyring: Callable[[], str],
     shop.publish(Signer([new]), shop.deb("3"))
     shop.apt.updated()
     assert shop.apt.installed() == "3 good"
+
+
+def test_the_command(shop: Shop, moto: str, keyring: Callable[[], str]) -> None:
+    """As ``make publish-apt`` runs it."""
+
+    account = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+    def run(key: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "publish", "--bucket", BUCKET, "--key", key, str(deb)],
+            cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False, timeout=60,
+            env={**os.environ, **account, "AWS_ENDPOINT_URL_S3": moto},
+        )  # fmt: skip
+
+    deb = shop.deb("1")
+    refused = run("")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Nothing was published: no key")
+    done = run(keyring())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 versions are published now" in done.stdout

@@ -8,6 +8,8 @@ from .lab import INSTALL_DEADLINE, Lab, package
 from .product import Product
 
 pytestmark = pytest.mark.timeout(900)
+EXPOSURE = {"failberry.service": 2.5, "failberry-health.service": 1.2, "failberry-dns@.service": 1.2}
+"""What Debian 13's systemd may find at most."""
 UNITS = ("failberry.service", "failberry-health.socket", "failberry-health.service")
 OURS = (
     "find / -xdev -iname '*failberry*' -not -path '/root/*' -not -path '/proc/*' -not -path '/var/lib/dpkg/*'"
@@ -27,6 +29,16 @@ def test_a_package_without_a_configuration_touches_nothing(lab: Lab) -> None:
     assert vm.run("nft list tables; ss -Hltn 'sport = 9000'").stdout == ""
     assert vm.run("fuser /dev/ttyUSB*", check=False).stdout == ""
     assert vm.run("stat -c '%a %U' /etc/failberry; ls -A /etc/failberry").stdout == "700 root\n"
+
+
+@pytest.mark.parametrize(("unit", "limit"), EXPOSURE.items())
+def test_the_services_are_confined(lab: Lab, unit: str, limit: float) -> None:
+    found = lab.vm.run(
+        ["systemd-analyze", "security", "--offline=yes", "--no-pager", f"--threshold={limit * 10:.0f}",
+         f"/usr/lib/systemd/system/{unit}"],
+        check=False,
+    )  # fmt: skip
+    assert found.rc == 0, found.stdout
 
 
 def test_the_configuration_that_is_shipped_is_good(lab: Lab) -> None:
