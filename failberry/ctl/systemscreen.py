@@ -53,7 +53,7 @@ def load(path: str) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-def running_slot(path: str = COMMAND_LINE) -> str:
+def running_slot(path: str) -> str:
     """Return the slot that runs; empty: this is no image of ours."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - as above
@@ -66,7 +66,7 @@ def running_slot(path: str = COMMAND_LINE) -> str:
 
 def row() -> str:
     """One line for ``failberryctl status``; empty: this is no image of ours, or nothing is known."""
-    running = running_slot()
+    running = running_slot(COMMAND_LINE)
     return one_line(load(STATE), load(PROGRESS), running) if running else ""
 
 
