@@ -355,3 +355,23 @@ def test_the_command(shop: Shop, moto: str, keyring: Callable[[], str]) -> None:
     done = run(keyring())
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 versions are published now" in done.stdout
+
+
+def test_a_version_that_was_refused_is_not_brought_again(shop: Shop, signer: Signer) -> None:
+    shop.publish(signer, shop.deb("1"))
+    shop.publish(signer, shop.deb("2"))
+    shop.publish(signer, shop.deb("3"))
+    shop.apt.trust(signer.public)
+    shop.apt.updated()
+    # As etc/upgrade/upgrade-watch writes it, of two versions.
+    (shop.apt.folder / "etc/apt/preferences.d/failberry-refused").write_text(
+        "".join(
+            f"Explanation: why\nPackage: failberry\nPin: version {each}\nPin-Priority: -1\n\n"
+            for each in "23"
+        )
+    )
+    assert shop.apt.installed() == "1 good"
+    assert "0 upgraded" in shop.apt.get("upgrade").stdout
+    shop.publish(signer, shop.deb("4"))
+    shop.apt.updated()
+    assert shop.apt.installed() == "4 good"
