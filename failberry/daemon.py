@@ -136,7 +136,15 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
         tell=past.tell,
     )
     house = House(
-        config, places, engine, world=world, store=store, ports=ports, power=deeds.power, report=past.tell
+        config,
+        places,
+        engine,
+        world=world,
+        store=store,
+        ports=ports,
+        power=deeds.power,
+        report=past.tell,
+        history=past.history,
     )
     service = Service(house)
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from failberry import byhand
+from failberry.adapters.history import History
 from failberry.adapters.historyfile import HISTORY_FILE
 from failberry.adapters.serialport import ModemPorts
 from failberry.adapters.store import STATE_FILE, Store
 from failberry.adapters.usbpower import UsbPower
 from failberry.config import Config
 from failberry.configfile import load, show, warnings
-from failberry.control.answers import AtAnswer, CdromSwitch, PowerPreview, UsbView
+from failberry.control.answers import (
+    AtAnswer,
+    CdromSwitch,
+    EventsView,
+    PowerPreview,
+    SamplesView,
+    UsbView,
+)
+from failberry.control.pastview import events_view, samples_view
 from failberry.core.actions import Report
 from failberry.core.events import (
     ConfigChanged,
@@ -22,6 +33,7 @@ from failberry.core.events import (
     RedialRequested,
     UsageCorrected,
 )
+from failberry.core.history import Wanted
 from failberry.core.snapshot import Snapshot, UplinkName
 from failberry.core.steps import Rung
 from failberry.engine import Engine
@@ -75,6 +87,7 @@ class House:
         ports: ModemPorts,
         power: UsbPower,
         report: Callable[[Report], None],
+        history: History,
     ) -> None:
         self.config = config
         self._places = places
@@ -84,6 +97,7 @@ class House:
         self._ports = ports
         self._bus = byhand.Bus(power)
         self._report = report
+        self._history = history
 
     async def status(self) -> Snapshot:
         """How things are now."""
@@ -122,6 +136,26 @@ class House:
     async def force_line(self, line: UplinkName | None, seconds: float | None) -> None:
         """Use this line, for so long or until further notice; ``None``: choose by itself again."""
         self._engine.post(LineForced(line=line, seconds=seconds))
+
+    async def events(self, wanted: Wanted) -> EventsView:
+        """Find events."""
+        return events_view(await self._history.events(wanted))
+
+    async def samples(self, line: UplinkName, since: float, step: int) -> SamplesView:
+        """Find samples of a line."""
+        return samples_view(step, await self._history.samples(line, step, since, self.wall()))
+
+    def history_since(self, step: int) -> float:
+        """From when on samples of this step are kept, in seconds since 1970."""
+        return self._history.kept_since(step)
+
+    def wall(self) -> float:
+        """Now, in seconds since 1970."""
+        return time.time()
+
+    def bells(self) -> set[asyncio.Event]:
+        """Who wants to be woken by news."""
+        return self._history.changed
 
     async def power_plan(self) -> PowerPreview:
         """What a power cycle of the modem would do."""

@@ -24,18 +24,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from failberry.adapters.historyfile import (
-    REFUSALS,
-    Batch,
-    DamagedError,
-    Dated,
-    HistoryFile,
-    Wanted,
-    spans,
-)
+from failberry.adapters.historyfile import KEPT, REFUSALS, Batch, DamagedError, HistoryFile, spans
 from failberry.core.actions import Severity
 from failberry.core.chronicle import Record
-from failberry.core.samples import Sample
+from failberry.core.history import Dated, Wanted
+from failberry.core.samples import STEPS, Sample
 from failberry.core.snapshot import UplinkName
 
 T = TypeVar("T")
@@ -322,17 +315,26 @@ class History:
     async def samples(
         self, line: UplinkName, step: int, since: float, until: float
     ) -> list[tuple[float, Sample]]:
-        """Find samples of this line, oldest first, each with its beginning in seconds since 1970."""
+        """Find samples of this line, oldest first, each with its beginning in seconds since 1970.
+
+        ``step`` is a number of whole minutes; what is not kept like that is rolled up from what is.
+        """
+        base = max(each for each in STEPS if step % each == 0)
         fresh = [each for each in self._minutes if each[1].line is line]
-        seam = fresh[0][0] * 60 // step * step if fresh else until
-        older = await self._stored(step, line, since, min(seam, until))
-        if not fresh:
-            return older
-        parts = [
-            (int(start // 60), each) for start, each in await self._stored(60, line, seam, fresh[0][0] * 60)
-        ]
-        newer = spans([*parts, *fresh], step)
-        return [*older, *(each for each in newer if since <= each[0] < until)]
+        seam = fresh[0][0] * 60 // base * base if fresh else until
+        series = await self._stored(base, line, since, min(seam, until))
+        if fresh:
+            stored = await self._stored(60, line, seam, fresh[0][0] * 60)
+            parts = [(int(start // 60), each) for start, each in stored]
+            newer = spans([*parts, *fresh], base)
+            series += [each for each in newer if since <= each[0] < until]
+        if step == base:
+            return series
+        return spans([(int(start // 60), each) for start, each in series], step)
+
+    def kept_since(self, step: int) -> float:
+        """From when on samples of this step are kept, in seconds since 1970."""
+        return self._wall() - KEPT[max(each for each in STEPS if step % each == 0)]
 
     async def _stored(
         self, step: int, line: UplinkName, since: float, until: float

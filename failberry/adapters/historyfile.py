@@ -22,8 +22,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from failberry.core.actions import Severity
 from failberry.core.chronicle import Record
+from failberry.core.history import SEVERITIES as _SEVERITIES
+from failberry.core.history import Dated, Wanted
 from failberry.core.kinds import RecordKind
 from failberry.core.samples import STEPS, Sample, rolled
 from failberry.core.snapshot import UplinkName
@@ -47,7 +48,6 @@ _FORMAT = 1
 _TABLES = {60: "minute", 300: "five_minutes", 3600: "hour"}
 _COLUMNS = "up, suspect, down, active, rtt, rtt_worst, loss, loss_worst, dbm, received, sent, used"
 _LINES = tuple(UplinkName)
-_SEVERITIES = tuple(Severity)
 _SCHEMA = "".join(
     f"""
 CREATE TABLE IF NOT EXISTS {table} (
@@ -73,45 +73,6 @@ REFUSALS = (sqlite3.Error, OSError)
 
 class DamagedError(Exception):
     """The file is no database, or a damaged one; never leaves the adapters."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dated:
-    """A record with the time of day."""
-
-    record: Record
-    wall: float
-    """Seconds since 1970, as far as this machine knew then."""
-    synced: bool
-    """Whether the clock could be believed, or the time was corrected once it could."""
-    boot: str
-    """Which boot it was (``/proc/sys/kernel/random/boot_id``): ``record.at`` is its clock."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which records."""
-
-    after: int | None = None
-    """Those with a greater id, the first of them; ``None``: the last ones."""
-    before: int | None = None
-    """With a smaller id only."""
-    since: float | None = None
-    kinds: frozenset[RecordKind] | None = None
-    severity: Severity = Severity.INFO
-    """At least."""
-    limit: int = 100
-
-    def holds(self, each: Dated) -> bool:
-        """Whether it is one of them."""
-        record = each.record
-        return (
-            (self.after is None or record.id > self.after)
-            and (self.before is None or record.id < self.before)
-            and (self.since is None or each.wall >= self.since)
-            and (self.kinds is None or record.kind in self.kinds)
-            and _SEVERITIES.index(record.severity) >= _SEVERITIES.index(self.severity)
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

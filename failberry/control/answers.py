@@ -1,10 +1,13 @@
-"""What the daemon answers besides the status: power plan, USB tree, AT answers.  Values only; pure."""
+"""What the daemon answers besides the status: power plan, USB tree, AT answers, history.  Values; pure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from failberry.core.actions import Severity
 from failberry.core.facts import PortRole
+from failberry.core.kinds import RecordKind
 from failberry.core.power import PowerPlan
 from failberry.errors import FailberryError
 
@@ -93,3 +96,81 @@ class CdromSwitch:
     """The command that is said to bring it back; empty: none is known."""
     answer: AtAnswer | None
     """Null: nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventView:
+    """One thing that happened."""
+
+    id: int
+    """Counts up for ever; now and then some are left out."""
+    time: float
+    """Seconds since 1970, by this machine's clock."""
+    synced: bool
+    """Whether that clock could be believed; false: the time may be wrong by any amount."""
+    monotonic: float
+    """Seconds on the kernel's clock of that boot (CLOCK_MONOTONIC)."""
+    boot: str
+    """Which boot (/proc/sys/kernel/random/boot_id)."""
+    kind: RecordKind
+    subject: str
+    """Whom it is about: wired, cellular, modem, failover…"""
+    what: str
+    """What happened, or from what to what."""
+    why: str
+    """The cause, in words."""
+    next: str
+    """What follows, in words; empty: nothing."""
+    severity: Severity
+    correlation: int
+    """Id of the event that began the story which this one belongs to."""
+    numbers: Mapping[str, float]
+    """By name; which ones there are depends on the kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsView:
+    """Some events, oldest first."""
+
+    history: str
+    """Name of the history; another one than before means that ids have begun anew."""
+    events: tuple[EventView, ...]
+    last: int
+    """Up to which id this looked: go on after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleView:
+    """How a line fared over one span of time."""
+
+    start: float
+    """Seconds since 1970."""
+    up: float
+    """Seconds in which the verdict was so."""
+    suspect: float
+    down: float
+    active: float
+    """Seconds in which the line carried new connections."""
+    rtt: float | None
+    """Milliseconds there and back, on average; null: nothing came back."""
+    rtt_worst: float | None
+    """Of the minutes in it, the worst."""
+    loss: float | None
+    """Percent of the pings; null: none was sent, or the line is known to be dead."""
+    loss_worst: float | None
+    dbm: float | None
+    """Signal, on average; null: not heard, or no radio."""
+    received: int
+    """Bytes that the interface carried."""
+    sent: int
+    used: int | None
+    """Bytes of the mobile plan used in the billing cycle, at the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplesView:
+    """One line over a time, oldest first; spans in which no daemon ran are missing."""
+
+    step: int
+    """Seconds that each spans."""
+    samples: tuple[SampleView, ...]

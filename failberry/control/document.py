@@ -1,8 +1,9 @@
-"""The status document as JSON, both ways, and its JSON schema.
+"""Documents as JSON, both ways, and their JSON schemas: the status, events, samples.
 
-Pure, and generic over frozen dataclasses, ``StrEnum``, tuples and ``None``: the dataclasses of
-:mod:`failberry.core.snapshot` are the one declaration, everything else follows from them.
-``python -m failberry.control.document`` prints the schema that ``docs/schema/status.json`` publishes.
+Pure, and generic over frozen dataclasses, ``StrEnum``, tuples, mappings of numbers and ``None``: the
+dataclasses of :mod:`failberry.core.snapshot` and :mod:`failberry.control.answers` are the one declaration,
+everything else follows from them.  ``python -m failberry.control.document [status|events|samples]`` prints
+the schema that ``docs/schema/`` publishes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ast
 import inspect
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -18,11 +20,20 @@ from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from failberry.control import is_age
+from failberry.control.answers import EventsView, SamplesView
 from failberry.core.snapshot import SNAPSHOT_VERSION, Snapshot
 from failberry.errors import FailberryError
 
 T = TypeVar("T")
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+DOCUMENTS: dict[str, tuple[Any, int]] = {
+    "status": (Snapshot, SNAPSHOT_VERSION),
+    "events": (EventsView, 1),
+    "samples": (SamplesView, 1),
+}
+"""By their names, each with its version."""
 
 
 class DocumentError(FailberryError):
@@ -41,6 +52,8 @@ def encode(value: object) -> Json:
         return [encode(each) for each in value]
     if is_dataclass(value):
         return {each.name: encode(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): encode(each) for name, each in value.items()}
     raise TypeError(f"{type(value).__name__} has no place in the document")
 
 
@@ -64,17 +77,19 @@ def without_ages(value: Json) -> Json:
             return value
 
 
-def schema() -> dict[str, Any]:
-    """Return the JSON schema (draft 2020-12) of the document."""
-    return schema_of(Snapshot, name="status", title="Failberry status", version=SNAPSHOT_VERSION)
+def schema(name: str = "status") -> dict[str, Any]:
+    """Return the JSON schema (draft 2020-12) of one of the :data:`DOCUMENTS`."""
+    kind, version = DOCUMENTS[name]
+    return schema_of(kind, name=name, title=f"Failberry {name}", version=version)
 
 
 def schema_of(kind: type, *, name: str, title: str, version: int) -> dict[str, Any]:
-    """Return the schema of any document that is a dataclass with a ``version``."""
+    """Return the schema of any document that is a dataclass, mostly with a ``version``."""
     definitions: dict[str, Any] = {}
     _schema(kind, definitions)
     top = definitions.pop(kind.__name__)
-    top["properties"]["version"] = {"const": version}
+    if "version" in top["properties"]:
+        top["properties"]["version"] = {"const": version}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:failberry:schema:{name}:{version}",
@@ -99,6 +114,10 @@ def _decode(kind: Any, value: Json, where: str) -> Any:
         if not isinstance(value, list):
             raise DocumentError(f"{where} is not a list")
         return tuple(_decode(get_args(kind)[0], each, f"{where}[{i}]") for i, each in enumerate(value))
+    if get_origin(kind) is Mapping:
+        if not isinstance(value, dict):
+            raise DocumentError(f"{where} is not an object")
+        return {name: _decode(get_args(kind)[1], each, f"{where}.{name}") for name, each in value.items()}
     if is_dataclass(kind):
         return _decode_object(kind, value, where)
     if issubclass(kind, StrEnum):
@@ -134,6 +153,8 @@ def _schema(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         return {"anyOf": [_schema(inner, definitions), {"type": "null"}]}
     if get_origin(kind) is tuple:
         return {"type": "array", "items": _schema(get_args(kind)[0], definitions)}
+    if get_origin(kind) is Mapping:
+        return {"type": "object", "additionalProperties": _schema(get_args(kind)[1], definitions)}
     if kind in _PLAIN:
         return dict(_PLAIN[kind])
     name = kind.__name__
@@ -161,5 +182,5 @@ def _words(kind: Any) -> dict[str, dict[str, str]]:
 
 
 if __name__ == "__main__":
-    json.dump(schema(), sys.stdout, indent=2)
+    json.dump(schema(*sys.argv[1:2]), sys.stdout, indent=2)
     sys.stdout.write("\n")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from failberry import __version__
-from failberry.control import INTERFACE
+from failberry.control import INTERFACE, reading
 from failberry.control.answers import AtAnswer, CdromSwitch, PowerPreview, RefusedError, UsbView
 from failberry.control.document import Json, encode, without_ages
 from failberry.control.varlink import (
@@ -41,7 +41,7 @@ MOST_USED = 10**15
 LONGEST_FORCED = 30 * 86_400.0
 
 
-class Appliance(Protocol):
+class Appliance(reading.HistoryReader, Protocol):
     """What the daemon lends to its callers.
 
     What must not be done (now) raises :class:`RefusedError`.
@@ -118,6 +118,8 @@ class Service:
             f"{INTERFACE}.ForceLine": _Method(
                 answer=self._force_line, takes=frozenset({"line", "seconds"}), changes=True
             ),
+            f"{INTERFACE}.Events": _Method(answer=self._events, takes=reading.TAKES),
+            f"{INTERFACE}.Samples": _Method(answer=self._samples, takes=reading.TAKES_SAMPLES),
             f"{INTERFACE}.GetPowerPlan": _Method(answer=self._power_plan),
             f"{INTERFACE}.GetUsb": _Method(answer=self._usb),
             f"{INTERFACE}.SendCommand": _Method(
@@ -139,7 +141,7 @@ class Service:
         return method is not None and method.changes
 
     async def replies(self, call: Call, *, trusted: bool) -> AsyncGenerator[Message, None]:
-        """Yield one reply or error, or for ``Watch`` one after the other for ever.
+        """Yield one reply or error, or for ``Watch`` and ``Events`` one after the other for ever.
 
         ``trusted`` callers may change things.
         """
@@ -149,6 +151,12 @@ class Service:
                 async with contextlib.aclosing(self._watch(call)) as statuses:
                     async for status in statuses:
                         yield reply({"status": status}, continues=True)
+            elif call.method == f"{INTERFACE}.Events" and call.more and not call.oneway:
+                _refuse_others(call, reading.TAKES)
+                news = reading.follow(self._appliance, reading.wanted(call.parameters))
+                async with contextlib.aclosing(news) as parts:
+                    async for part in parts:
+                        yield reply(part, continues=True)
             else:
                 yield reply(await self._answer(call, trusted=trusted))
         except CallError as error:
@@ -271,6 +279,12 @@ class Service:
                 raise invalid_parameter("seconds")
         await self._appliance.force_line(line, seconds)
         return {}
+
+    async def _events(self, parameters: Mapping[str, Any]) -> Message:
+        return await reading.one_answer(self._appliance, parameters)
+
+    async def _samples(self, parameters: Mapping[str, Any]) -> Message:
+        return await reading.samples(self._appliance, parameters)
 
     async def _power_plan(self, _: Mapping[str, Any]) -> Message:
         return {"power": encode(await self._appliance.power_plan())}

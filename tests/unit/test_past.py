@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from failberry.adapters.historyfile import HistoryFile, Wanted
+from failberry.adapters.historyfile import HistoryFile
 from failberry.config import MOBILE_INTERFACE
 from failberry.core import actions as do
 from failberry.core import events as ev
 from failberry.core.actions import Action, Report
 from failberry.core.appliance import Appliance
+from failberry.core.history import Wanted
 from failberry.core.kinds import SPECS, RecordKind
 from failberry.core.modem_state import ModemState
 from failberry.core.snapshot import UplinkName

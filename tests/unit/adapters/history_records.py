@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from failberry.adapters.historyfile import Dated
 from failberry.core.chronicle import Record
+from failberry.core.history import Dated
 from failberry.core.kinds import RecordKind
 
 NOW = 1_800_000_000.0

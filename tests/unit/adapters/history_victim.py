@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 from failberry.adapters import historyfile
-from failberry.adapters.historyfile import Batch, HistoryFile, Wanted
+from failberry.adapters.historyfile import Batch, HistoryFile
+from failberry.core.history import Wanted
 from failberry.core.samples import Sample
 from failberry.core.snapshot import UplinkName
 from tests.unit.adapters.history_records import NOW, dated

@@ -13,8 +13,9 @@ import pytest
 
 from failberry.adapters import history as history_module
 from failberry.adapters.history import Allowance, History
-from failberry.adapters.historyfile import Batch, HistoryFile, Opened, Wanted
+from failberry.adapters.historyfile import Batch, HistoryFile, Opened
 from failberry.core.actions import Severity
+from failberry.core.history import Wanted
 from failberry.core.kinds import RecordKind
 from failberry.core.samples import Sample
 from failberry.core.snapshot import UplinkName

@@ -17,8 +17,9 @@ import pytest
 
 import failberry
 from failberry.adapters import historyfile
-from failberry.adapters.historyfile import RESERVE, Batch, DamagedError, Dated, HistoryFile, Wanted
+from failberry.adapters.historyfile import RESERVE, Batch, DamagedError, HistoryFile
 from failberry.core.actions import Severity
+from failberry.core.history import Dated, Wanted
 from failberry.core.kinds import RecordKind
 from failberry.core.samples import Sample
 from failberry.core.snapshot import UplinkName

@@ -9,9 +9,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from failberry.control.answers import AtAnswer, CdromSwitch, PowerPreview, RefusedError, UsbView
+from failberry.control.answers import (
+    AtAnswer,
+    CdromSwitch,
+    EventsView,
+    EventView,
+    PowerPreview,
+    RefusedError,
+    SamplesView,
+    UsbView,
+)
 from failberry.control.server import ControlServer, listen
 from failberry.control.service import Service
+from failberry.core.actions import Severity
+from failberry.core.history import Wanted
 from failberry.core.snapshot import Snapshot, UplinkName
 from failberry.core.steps import Rung
 from failberry.errors import ConfigError
@@ -36,6 +47,9 @@ class SimulatedAppliance:
     refusal: str = ""
     """Why the next request is refused."""
     bus: UsbView = USB
+    past: list[EventView] = field(default_factory=list)
+    history: str = "a"
+    ringing: set[asyncio.Event] = field(default_factory=set)
     on_step: Callable[[], None] = lambda: None
     """What else happens when a step, or a dial, is asked for; in the daemon's loop."""
 
@@ -71,6 +85,33 @@ class SimulatedAppliance:
         self._refuse()
         self.asked.append(f"{line} for {seconds}")
 
+    async def events(self, wanted: Wanted) -> EventsView:
+        found = [each for each in self.past if _holds(each, wanted)]
+        chosen = found[: wanted.limit] if wanted.after is not None else found[len(found) - wanted.limit :]
+        newest = max((each.id for each in self.past), default=0)
+        cut = wanted.after is not None and len(found) > wanted.limit
+        last = chosen[-1].id if cut else newest
+        return EventsView(history=self.history, events=tuple(chosen), last=last)
+
+    async def samples(self, line: UplinkName, since: float, step: int) -> SamplesView:
+        self.asked.append(f"{line} since {since} by {step}")
+        return SamplesView(step=step, samples=())
+
+    def history_since(self, step: int) -> float:
+        return self.wall() - {60: 2.0, 300: 10.0}.get(step, 400.0) * 86_400
+
+    def wall(self) -> float:
+        return 1_800_000_000.0
+
+    def bells(self) -> set[asyncio.Event]:
+        return self.ringing
+
+    def happens(self, *events: EventView) -> None:
+        """Tell whoever reads along; in the daemon's loop."""
+        self.past += events
+        for each in self.ringing:
+            each.set()
+
     async def power_plan(self) -> PowerPreview:
         if self.bus.power is None:
             raise RefusedError("it is not known where the modem is")
@@ -92,6 +133,16 @@ class SimulatedAppliance:
     def _refuse(self) -> None:
         if self.refusal:
             raise RefusedError(self.refusal)
+
+
+def _holds(each: EventView, wanted: Wanted) -> bool:
+    worst = list(Severity)
+    return (
+        (wanted.after is None or each.id > wanted.after)
+        and (wanted.since is None or each.time >= wanted.since)
+        and (wanted.kinds is None or each.kind in wanted.kinds)
+        and worst.index(each.severity) >= worst.index(wanted.severity)
+    )
 
 
 @contextlib.asynccontextmanager
