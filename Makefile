@@ -18,11 +18,11 @@ PACKAGES := git build-essential debhelper dh-python fakeroot lintian shellcheck 
 	fdisk dosfstools mtools xz-utils u-boot-tools initramfs-tools-core \
 	qemu-system-arm qemu-user-static binfmt-support arch-test
 
-TIERS := lint unit aws simulation netns lab
+TIERS := lint unit aws simulation netns lab image-smoke
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup deb image $(TIERS) test soak publish-apt bench bench-failover bench-lambda demo clean
+.PHONY: help setup deb image image-test $(TIERS) test soak publish-apt bench bench-failover bench-lambda demo clean
 
 help:
 	@echo "Failberry $(VERSION)"
@@ -87,7 +87,22 @@ lab: deb  ## in the virtual machine, with the installed package and a modem on a
 
 soak: deb  ## every scenario of the lab, FAILBERRY_REPEAT times each (5), and 10,000 months of faults: hours
 	@$(WITH_DEB) FAILBERRY_REPEAT=$${FAILBERRY_REPEAT:-5} $(PYTEST) --override-ini=timeout=7200 tests/lab
+	@$(PYTHON) -m image --arch amd64 --deb $(DEB) --image-deb $(IMAGE_DEB) --base-age 30 --no-compress
+	@FAILBERRY_REPEAT=50 $(PYTEST) --override-ini=timeout=36000 -m soak -s tests/image
 	@FAILBERRY_MONTHS=10000 $(PYTEST) --numprocesses=auto --override-ini=timeout=7200 tests/simulation
+
+# Debian's part of the card comes from the cache if it is less than a month old; CARDS: what is built and tested.
+CARDS ?= amd64 arm64 armhf
+image-smoke: deb  ## the SD card in the virtual machine: it boots, and survives power cuts (root)
+	@$(PYTHON) -m image --arch amd64 --deb $(DEB) --image-deb $(IMAGE_DEB) --base-age 30 --no-compress
+	@$(PYTEST) -m smoke -s tests/image
+
+image-test: setup deb  ## all of the SD card's tests, for three processors (root; half an hour)
+	@for arch in $(CARDS); do \
+		$(PYTHON) -m image --arch $$arch --deb $(DEB) --image-deb $(IMAGE_DEB) --base-age 30 --no-compress $(IMAGE_OPTIONS) \
+			|| exit 1; \
+	done
+	@$(PYTEST) -m "not soak" -s tests/image
 
 test: setup  ## everything
 	@failed=; times=; \

@@ -80,10 +80,6 @@ COMMON = (
     "-accel", "tcg,thread=multi", "-smp", "2", "-m", "512", "-display", "none",
     "-nodefaults", "-no-user-config",
 )  # fmt: skip
-# A hub with a switch for each port, as those that uhubctl names; free of ports for what a test plugs in.
-HUB = (
-    "-device", "qemu-xhci,id=usb", "-device", "usb-hub,id=hub,bus=usb.0,port=1,port-power=on",
-)  # fmt: skip
 
 
 @dataclass(slots=True, kw_only=True)
@@ -172,7 +168,7 @@ class Machine:
             self.board.program, *self.board.arguments, *COMMON,
             "-kernel", str(kernel), "-initrd", str(initrd), "-append", line.strip(),
             "-drive", f"file={self.card.path},format=raw,if=none,id=card,cache=writeback", *self.board.disk,
-            *networks, *HUB, "-device", "virtio-rng-pci",
+            *networks, *self._hub(), "-device", "virtio-rng-pci",
             "-serial", f"file:{self.console}",
             "-chardev", f"socket,id=shell,path={self.folder}/shell,server=on,wait=off",
             *self.board.second_port,
@@ -198,12 +194,21 @@ class Machine:
             self.cut_power()
             raise MachineError(f"QEMU: {error}\n{(self.folder / 'qemu.log').read_text()}") from None
 
+    def _hub(self) -> list[str]:
+        """With a switch for each port, as those that uhubctl names; ``hub.pcap`` has what it is told."""
+        hub = f"usb-hub,id=hub,bus=usb.0,port=1,port-power=on,pcap={self.folder}/hub.pcap"
+        return ["-device", "qemu-xhci,id=usb", "-device", hub]
+
     @property
     def is_on(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def cut_power(self) -> None:
-        """Pull the plug, whatever it is doing."""
+    def cut_power(self, *, after: float = 0.0) -> None:
+        """Pull the plug, whatever it is doing; ``after``: so many seconds from now."""
+        if after and self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(after)
+                raise MachineError(f"it switched itself off\n{self.said()}")
         for each in (self._monitor, self._shell):
             if each is not None:
                 each.close()

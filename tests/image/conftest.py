@@ -1,0 +1,71 @@
+"""Cards to test, and machines with one in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from failberry import __version__
+from tests.image.card import SIZE, Card, scratch
+from tests.image.machine import PATIENCE, ROOT, Machine
+
+HERE = Path(__file__).parent
+SCENARIO_DEADLINE = 1500
+IMAGES = Path(os.environ.get("FAILBERRY_IMAGES", ROOT / "build/image"))
+
+OWNERS_FILE = """\
+topology = "standby-gateway"
+
+[modem]
+usb_path = "1-1.2"
+
+[cellular]
+apn = "internet"
+
+[system]
+hostname = "garden"
+"""
+
+Flash = Callable[..., Machine]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker("image")
+            if not item.get_closest_marker("timeout"):
+                item.add_marker(pytest.mark.timeout(SCENARIO_DEADLINE * PATIENCE))
+
+
+def image(architecture: str) -> Path:
+    """The card of ``architecture`` that ``make image`` has built."""
+    path = IMAGES / f"failberry-{__version__}-{architecture}.img"
+    assert path.is_file(), f"there is no {path}: `make image ARCH={architecture}` builds it"
+    return path
+
+
+@pytest.fixture
+def flash() -> Iterator[Flash]:
+    """Write an image to a new card, put it into a new machine, and leave that off."""
+    with ExitStack() as stack:
+
+        def made(
+            architecture: str = "amd64", *, owners_file: str = OWNERS_FILE, size: int = SIZE, **more: object
+        ) -> Machine:
+            folder = scratch()
+            machine = Machine(
+                card=Card.flashed(image(architecture), folder, size=size),
+                architecture=architecture,
+                folder=folder,
+                **more,  # type: ignore[arg-type]
+            )
+            stack.enter_context(machine)
+            if owners_file:
+                machine.card.put("failberry.toml", owners_file)
+            return machine
+
+        yield made

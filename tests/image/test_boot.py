@@ -1,0 +1,116 @@
+"""The card in a machine: from power to READY, alone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.image.conftest import Flash
+from tests.image.machine import Machine
+
+READY_DEADLINE = 420.0
+OURS = ("failberry.service", "failberry-health.service", "failberry-health.socket", "failberry-dns.socket",
+        "failberry-firstboot.service", "failberry-trial.service", "failberry-update.timer",
+        "failberry-trial-deadline.timer", "failberry-dnsmasq.service", "failberry-clock.timer")  # fmt: skip
+"""What the same card without Failberry would not start."""
+GOAL = 1.15
+
+
+def seconds(machine: Machine, unit: str) -> float:
+    """From the start of the kernel until a unit was active."""
+    told = machine.run(f"systemctl show --property=ActiveEnterTimestampMonotonic --value {unit}")
+    return int(told.strip() or 0) / 1e6
+
+
+def wait_ready(machine: Machine) -> None:
+    machine.wait_for_shell()
+    machine.wait_until("systemctl is-active --quiet failberry.service", deadline=READY_DEADLINE)
+
+
+@pytest.mark.smoke
+def test_it_boots_to_ready_and_says_how_things_are(flash: Flash) -> None:
+    machine = flash()
+    machine.power_on()
+    wait_ready(machine)
+    assert machine.wait_for_boot() == "running", machine.run(
+        "systemctl --failed; journalctl -b -p warning --no-pager"
+    )
+    status = machine.run("failberryctl status", check=False)
+    assert "mobile" in status.lower() or "cellular" in status.lower(), status
+    # In memory over a root that is never written to; data on its own partition, grown to the end of the card.
+    mounts = machine.run("findmnt --noheadings --output TARGET,FSTYPE,OPTIONS")
+    assert re.search(r"^/ +overlay", mounts, re.MULTILINE), mounts
+    assert re.search(r"/media/root-ro +ext4 +ro", mounts), mounts
+    assert re.search(r"/data +ext4 +rw", mounts), mounts
+    assert re.search(r"/boot/firmware +vfat +ro", mounts), mounts
+    assert int(machine.run("df --output=size -m /data | tail -n 1")) > 400
+    assert machine.run("hostname").strip() == "garden"
+    assert machine.run("cat /run/failberry-data.problem", check=False).count("No such file")
+    print(machine.run("systemd-analyze; systemd-analyze critical-chain; free -m"))
+    machine.shut_down()
+    assert machine.card.slot_env()["data"] == "made"
+    assert not machine.card.file_system_faults(3588)
+    assert "garden" in machine.card.get("VERDICT.txt").decode(), "what is in force is told"
+
+
+def test_failberry_costs_little_time(flash: Flash) -> None:
+    machine = flash()
+    machine.power_on()
+    wait_ready(machine)
+    machine.wait_for_boot()
+    machine.shut_down()
+    machine.power_on()
+    wait_ready(machine)
+    machine.wait_for_boot()
+    with_it = max(seconds(machine, "failberry.service"), seconds(machine, "multi-user.target"))
+    print(machine.run("systemd-analyze; systemd-analyze critical-chain failberry.service"))
+    print(machine.run("systemd-analyze blame | head -n 15"))
+    machine.shut_down()
+    machine.power_on(more=" ".join(f"systemd.mask={unit}" for unit in OURS))
+    machine.wait_for_boot()
+    without = seconds(machine, "multi-user.target")
+    machine.shut_down()
+    print(
+        f"kernel to READY {with_it:.1f} s, without Failberry {without:.1f} s: {with_it / without:.2f} times"
+    )
+    assert with_it / without <= GOAL
+
+
+def test_who_it_is_stays(flash: Flash) -> None:
+    machine = flash()
+    ask = "cat /etc/machine-id /data/ssh/ssh_host_ed25519_key.pub; date +%s"
+    machine.power_on()
+    wait_ready(machine)
+    *first, then = machine.run(ask).splitlines()
+    machine.run("touch -d '+1 day' /var/lib/systemd/timesync/clock; sync")
+    machine.shut_down()
+    machine.power_on()
+    wait_ready(machine)
+    *second, now = machine.run(ask).splitlines()
+    assert first == second
+    assert len(first[0]) == 32
+    assert int(now) > int(then) + 80_000, "time went back behind the last that was known"
+
+
+def test_a_card_without_a_file_does_the_safe_thing(flash: Flash) -> None:
+    machine = flash(owners_file="")
+    machine.power_on()
+    machine.wait_for_boot()
+    assert "failberry.toml" in machine.run("cat /boot/firmware/VERDICT.txt")
+    keys = machine.run("cat /home/owner/.ssh/authorized_keys /run/*/authorized_keys 2>/dev/null", check=False)
+    assert "ssh-" not in keys
+    machine.shut_down()
+
+
+def test_a_password_is_not_even_asked_for(flash: Flash) -> None:
+    machine = flash()
+    machine.power_on()
+    machine.wait_for_boot()
+    told = machine.run(
+        "sshd -T | grep -E '^(passwordauthentication|kbdinteractiveauthentication|permitrootlogin)'"
+    )
+    assert told.split() == [
+        "permitrootlogin", "no", "passwordauthentication", "no", "kbdinteractiveauthentication", "no",
+    ]  # fmt: skip
+    machine.cut_power()
