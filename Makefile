@@ -12,7 +12,7 @@ WITH_DEB := FAILBERRY_DEB=$(CURDIR)/$(DEB)
 PACKAGES := git build-essential debhelper dh-python fakeroot lintian shellcheck \
 	python3-venv python3-dev pkg-config libsystemd-dev \
 	systemd ppp nftables iptables iproute2 iputils-ping procps conntrack curl busybox \
-	dnsmasq-base keepalived ddclient inadyn openssl \
+	dnsmasq-base keepalived ddclient inadyn openssl zsh fish man-db \
 	apt-utils gpg gpgv \
 	qemu-system-x86 qemu-utils mmdebstrap debian-archive-keyring e2fsprogs util-linux \
 	fdisk dosfstools mtools xz-utils u-boot-tools initramfs-tools-core \

@@ -92,7 +92,12 @@ _CHILD = (
     {"metavar": "PATH", "default": CHILD, "help": f"the socket of failberry-dns (default: {CHILD})"},
 )
 _ADOPT = ("--adopt", {"action": "store_true", "help": "replace records of others that are in the way"})
-_OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+COMMON: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--socket", {"metavar": "PATH", "help": f"the daemon's socket (default: {SOCKET})"}),
+    ("--config", {"metavar": "PATH", "help": f"configuration file (default: {CONFIG_FILE})"}),
+)
+"""What every command takes."""
+OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "status": (_JSON, _WATCH),
     "failover": (_JSON, _WATCH),
     "failover force": (
@@ -227,7 +232,7 @@ def parser(commands: Sequence[str]) -> argparse.ArgumentParser:
         command.set_defaults(words=words)
         if words == "redial":
             command.set_defaults(no_wait=True)
-        for name, details in _OPTIONS.get(words, ()):
+        for name, details in OPTIONS.get(words, ()):
             command.add_argument(name, **details)
     return top
 
@@ -237,6 +242,6 @@ def _common() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(
         add_help=False, argument_default=argparse.SUPPRESS, formatter_class=_WRAPPED
     )
-    common.add_argument("--socket", metavar="PATH", help=f"the daemon's socket (default: {SOCKET})")
-    common.add_argument("--config", metavar="PATH", help=f"configuration file (default: {CONFIG_FILE})")
+    for name, details in COMMON:
+        common.add_argument(name, **details)
     return common
