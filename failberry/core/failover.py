@@ -167,10 +167,10 @@ class Failover:
     def deadline(self, now: float) -> float | None:
         """When something changes by itself."""
         candidates = [self.forced_until, *(each.at for each in self._sweeps)]
+        if self.active is UplinkName.CELLULAR and self._silence is not None:
+            candidates += [self.since + CALM, self._silence + VAIN]
         if self.active is UplinkName.CELLULAR and self._good_since is not None:
-            candidates += [self.since + CALM, self._good_since + CALM, self._good_since + self.hold]
-            if self._silence is not None:
-                candidates.append(self._silence + VAIN)
+            candidates += [self._good_since + CALM, self._good_since + self.hold]
             if self._idle_since is not None:
                 candidates.append(self._idle_since + IDLE_FOR)
         if self._weighing is None:
@@ -254,9 +254,14 @@ class Failover:
             if wired.state is not LineState.DOWN and mobile.proven is None:
                 # Nothing has ever come back over it: a suspicion alone is no reason to go there.
                 return UplinkName.WIRED, f"the wired line: {trouble}; the mobile line is not proven yet"
+            if wired.state is not LineState.DOWN and mobile.silence is not None:
+                return UplinkName.WIRED, f"the wired line: {trouble}; the mobile line does not answer"
             return UplinkName.CELLULAR, f"the wired line: {trouble}"
-        if good and (self._in_vain(mobile, now) or self._may_return(now)):
+        in_vain = wired.state is LineState.UP and self._in_vain(mobile, now)
+        if good and (in_vain or self._may_return(now)):
             return UplinkName.WIRED, f"the wired line is good again: {wired.reason}"
+        if in_vain:
+            return UplinkName.WIRED, f"the mobile line does not answer; the wired line: {trouble}"
         return UplinkName.CELLULAR, self.reason if good else f"the wired line: {trouble}"
 
     def _obey(self, forced: UplinkName, wired: Verdict, mobile: Mobile) -> tuple[UplinkName | None, str]:

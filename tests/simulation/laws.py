@@ -15,6 +15,7 @@ from failberry.core.failover import CALM, Stage
 from failberry.core.filter import FilterIntent
 from failberry.core.intent import PRIORITY_ACTIVE, RouteIntent
 from failberry.core.lines import CANARY_LIFE
+from failberry.core.quality import MOST_TIMEOUT, WINDOW
 from failberry.core.snapshot import LineState, UplinkName
 from failberry.core.usage import RELAPSE, Restriction
 from failberry.policy import CapAction, Failback
@@ -73,6 +74,8 @@ class Laws:
         self._previous = self._before = world.street.condition
         self._soiled = False
         """Whether the line was poor since it was last good for long: windows of a minute tell of it still."""
+        self._flapped = False
+        """… or died again within such a window, which loses as many pings."""
         self._routes: RouteIntent | None = None
         self._filter: FilterIntent | None = None
         self._active: UplinkName | None = None
@@ -101,7 +104,7 @@ class Laws:
         condition, before = street.condition, self._before
         self._previous, self._before = before, condition
         if self._good_since is not None and now > self._good_since + RETURNS_FROM_POOR:
-            self._soiled = False
+            self._soiled = self._flapped = False
         self._soiled = self._soiled or _poor(before) or _poor(condition)
         self.causes += 1
         if 0.05 < before.loss < 1.0:
@@ -127,6 +130,7 @@ class Laws:
     def _died(self, *, calm: bool) -> None:
         world, street, now = self.world, self.world.street, self.world.now
         self._dead_since = now
+        self._flapped = self._flapped or now < self._any_until + WINDOW
         if now > self._any_until + BLIP:
             self._began = now
             living = [each for each in street.flows if each.answered and each.killed is None]
@@ -200,7 +204,7 @@ class Laws:
         # An order of the owner, or a start, begins the gate anew.
         since = max(since, self._forced_at)
         gate = (failover.hold if failover.stage is Stage.AWAY else CALM) + (
-            RETURNS_FROM_POOR if self._soiled else RETURNS
+            RETURNS_FROM_POOR if self._soiled or self._flapped else RETURNS
         )
         if now < since + gate:
             self._expect(since + gate - now + 0.001, self._in_use_again)
@@ -289,7 +293,7 @@ class Laws:
             self.causes += 1
             if self._usable:
                 self._expect(FIRST_BACK, self._mobile_back)
-        if not (mobile.link.usable and mobile.proven is not None and passes):
+        if not (mobile.link.usable and mobile.proven is not None and mobile.silence is None and passes):
             self._ready_since = None
         elif self._ready_since is None:
             self._ready_since = now
@@ -336,6 +340,8 @@ class Laws:
             or now < self._poor_until + RETURNS_FROM_POOR
         ):
             return True
+        if street.condition.rtt > MOST_TIMEOUT and now < self.world.appliance.started_at + LAG:
+            return True  # a daemon that has just begun does not know yet how long an answer may take
         # A blip may have hit a ping; one ping in twenty that is lost by chance, too.
         return now < street.changed + LAG or street.condition.loss > 0.0
 
@@ -389,6 +395,9 @@ class Laws:
         began, ended = self._silence
         if self._dead_since is not None and now - self._began >= self._enough:
             began, ended = self._began, now
+        if any(each.unreached for each in (self._previous, self._before)):
+            # Where nobody answers pings anyway, their silence began before that of the connections.
+            began = min(began, world.appliance.wired.verdict.silent_since or began)
         assert now <= ended + SWEPT, f"no silence was long enough, or it is long over: {self.story()}"
         heard = world.street.heard
         assert heard is not None, f"the mobile line was never proven: {self.story()}"

@@ -20,6 +20,7 @@ READY = Link(usable=True, reason="PPP session up")
 NO_SESSION = Link(usable=False, reason="the modem is being dialled")
 
 UP = Verdict(state=LineState.UP, since=0.0, reason="1.1.1.1 answered")
+POOR = replace(UP, degraded="40 of 60 pings were lost", leave=True)
 NAMELESS = Verdict(state=LineState.DOWN, since=0.0, reason="pings pass, but no name server answers")
 
 

@@ -9,12 +9,14 @@ import pytest
 
 from failberry.core.actions import Flows
 from failberry.core.failover import CALM, LONGEST_HOLD, VAIN, Mobile
+from failberry.core.lines import Verdict
 from failberry.policy import Failback
 from tests.unit.failover_house import (
     CELLULAR,
     DUAL,
     GATE,
     NO_SESSION,
+    POOR,
     READY,
     UP,
     WIRED,
@@ -170,3 +172,30 @@ def test_ways_to_go_back(failback: Failback) -> None:
     house.mobile = replace(house.mobile, rate=100.0)
     house.look(60.0)
     assert (house.active is WIRED) is (failback is not Failback.NEVER)
+
+
+def test_of_a_poor_wired_line_and_a_silent_mobile_one_the_poor_one_is_used() -> None:
+    house = House()
+    house.become(POOR)
+    assert house.active is CELLULAR
+    house.prove()
+    house.look(60.0)
+    house.ask_in_vain()
+    house.look(VAIN + 0.1)
+    assert house.active is WIRED
+    house.look(600.0)
+    assert house.active is WIRED
+    house.prove()
+    assert house.active is CELLULAR
+
+
+@pytest.mark.parametrize("trouble", [POOR, suspect(1000.0)], ids=["poor", "suspect"])
+def test_nobody_goes_to_a_mobile_line_that_does_not_answer_before_the_wired_one_is_dead(
+    trouble: Verdict,
+) -> None:
+    house = House()
+    house.ask_in_vain()
+    house.become(trouble)
+    assert house.active is WIRED
+    house.become(down(house.now))
+    assert house.active is CELLULAR
