@@ -15,7 +15,7 @@ CONFIG = 78
 
 EXIT_CODES = {
     OK: "done; status: a line carries traffic and nothing is wrong",
-    ATTENTION: "refused, and told why; status, doctor: it works, but something needs attention",
+    ATTENTION: "refused, and told why; status, doctor: it works, but needs attention",
     NO_LINE: "status: no line works; doctor: something that is needed does not work",
     UNREACHABLE: "the daemon, or failberry-dns, could not be asked",
     WAITING: "not done yet, the mobile line is not up or an update waits; it goes on",
