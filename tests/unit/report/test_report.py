@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import io
 import json
 import re
 import tarfile
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import quote
@@ -136,60 +137,68 @@ def journal() -> str:
     return "\n".join(json.dumps(common | each) for each in entries)
 
 
-@pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@dataclass(frozen=True)
+class Made:
+    """One bundle."""
+
+    archive: bytes
+    files: dict[str, str]
+    said: str
+    mode: int
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A root with secret files, and programs that betray everything."""
+    folder = tmp_path_factory.mktemp("machine")
     for name, content in FILES.items():
-        file = tmp_path / "root" / name
+        file = folder / "root" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
-    (tmp_path / "failberry.toml").write_text(CONFIG)
-    (tmp_path / "said").write_text("\n".join(lines()))
-    (tmp_path / "journal").write_text(journal())
-    programs = tmp_path / "bin"
+    (folder / "failberry.toml").write_text(CONFIG)
+    (folder / "said").write_text("\n".join(lines()))
+    (folder / "journal").write_text(journal())
+    programs = folder / "bin"
     programs.mkdir()
-    names = {words[0] for _, _, words in report.sources.COMMANDS} | {"dmesg"}
-    for name in names - {"cat"}:
+    for name in {words[0] for _, _, words in report.sources.COMMANDS} | {"dmesg"}:
         # The kernel's log is sifted: each line must be of our hardware.
         sift = "sed 's/^/usb /'" if name == "dmesg" else "/bin/cat"
-        (programs / name).write_text(f"#!/bin/sh\nexec {sift} <{tmp_path}/said\n")
-    (programs / "cat").write_text(f"#!/bin/sh\nexec /bin/cat {tmp_path}/said\n")
-    (programs / "journalctl").write_text(f"#!/bin/sh\nexec /bin/cat {tmp_path}/journal\n")
+        (programs / name).write_text(f"#!/bin/sh\nexec {sift} <{folder}/said\n")
+    (programs / "journalctl").write_text(f"#!/bin/sh\nexec /bin/cat {folder}/journal\n")
     for each in programs.iterdir():
         each.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
-    return tmp_path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+        yield folder
 
 
-def made(machine: Path, **more: object) -> tuple[bytes, dict[str, str]]:
-    """The archive, and its files."""
+def gathered(folder: Path, *, as_json: bool = False) -> Made:
     spilled = replace(
         ALL_WELL,
         wired=replace(ALL_WELL.wired, reason=" / ".join(lines())),
         cellular=replace(ALL_WELL.cellular, addresses=(PUBLIC4,)),
     )
-    output = machine / "bundle.tar.gz"
+    output, config = folder / "bundle.tar.gz", folder / "failberry.toml"
     arguments = SimpleNamespace(
-        socket=str(machine / "control"), config=str(machine / "failberry.toml"), json=False, no_aws=True,
-        output=str(output),
-    )  # fmt: skip
-    for name, value in more.items():
-        setattr(arguments, name, value)
-    places = Places(
-        config=machine / "failberry.toml", state=machine, resolvers=machine / "none", root=machine / "root"
+        socket=str(folder / "control"), config=str(config), json=as_json, no_aws=True, output=str(output)
     )
-    with daemon(machine / "control", SimulatedAppliance(snapshot=spilled)):
+    places = Places(config=config, state=folder, resolvers=folder / "none", root=folder / "root")
+    said = io.StringIO()
+    with daemon(folder / "control", SimulatedAppliance(snapshot=spilled)), contextlib.redirect_stdout(said):
         assert report.run(arguments, places) == 0
     octets = output.read_bytes()
     with tarfile.open(fileobj=io.BytesIO(octets)) as archive:
         files = {each.name: archive.extractfile(each).read().decode() for each in archive}  # type: ignore[union-attr]
-    return octets, files
+    return Made(archive=octets, files=files, said=said.getvalue(), mode=output.stat().st_mode & 0o777)
 
 
-def test_a_bundle_of_a_house_full_of_secrets_has_none_of_them(
-    machine: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    octets, files = made(machine)
+@pytest.fixture(scope="module")
+def made(machine: Path) -> Made:
+    return gathered(machine)
+
+
+def test_a_bundle_of_a_house_full_of_secrets_has_none_of_them(made: Made) -> None:
+    octets, files = made.archive, made.files
     plain = gzip.decompress(octets)
     journal_text = files["failberry-report/journal.txt"]
     joined = "".join(re.sub(r"(?m)^(\S+Z \S+: (?:[A-Z_]+=)?|    )", "", journal_text).split("\n"))
@@ -208,13 +217,13 @@ def test_a_bundle_of_a_house_full_of_secrets_has_none_of_them(
                  IMEI.encode().hex(), "5e:7f:91"):  # fmt: skip
         leaks += [form] * (form.lower().encode() in plain.lower())
     assert not leaks, leaks
-    said = " ".join(capsys.readouterr().out.split())
+    said = " ".join(made.said.split())
     assert "Nothing was sent anywhere" in said
     assert "journal.txt" in said
 
 
-def test_it_can_still_be_read(machine: Path) -> None:
-    _, files = made(machine)
+def test_it_can_still_be_read(made: Made) -> None:
+    files = made.files
     text = files["failberry-report/network/addresses.txt"]
     assert re.search(r"link/ether dc:a6:32:\[mac-\d+\] brd ff:ff:ff:", text)
     address = re.search(r"inet (\[address-\d+\])/24 scope global", text)
@@ -233,15 +242,18 @@ def test_it_can_still_be_read(machine: Path) -> None:
     assert 'interface = "wan0"' in files["failberry-report/failberry.toml"]
 
 
-def test_it_is_for_its_owner_alone_and_tells_programs_what_is_in_it(
-    machine: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    made(machine, json=True)
-    assert (machine / "bundle.tar.gz").stat().st_mode & 0o777 == 0o600
-    told = json.loads(capsys.readouterr().out)
+def test_it_is_for_its_owner_alone(made: Made) -> None:
+    assert made.mode == 0o600
+
+
+def test_it_tells_programs_what_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    (tmp_path / "failberry.toml").write_text(CONFIG)
+    told = json.loads(gathered(tmp_path, as_json=True).said)
     assert told["file"].endswith("bundle.tar.gz")
     assert told["redacted"]["pin"] >= 1
     assert told["left_out"] == []
+    assert {"README.txt", "status.json", "doctor.json"} <= set(told["files"])
 
 
 def test_a_place_that_cannot_be_written_is_told_before_anything_is_gathered(
