@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from failberry import __version__
 from failberry.control import SOCKET
 from failberry.ctl import CHILD, CONFIG_FILE, EXIT_CODES
+from failberry.ctl.kinds import KINDS, SEVERITIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ COMMANDS = {
     "status": "show which line is active and why, the modem, and what comes next",
     "failover": "show both lines, which of them is in use and why, and what comes next",
     "failover force": "use the wired or the cellular line, come what may; auto: choose by itself again",
+    "events": "show what has happened, and why: each failover and each repair as a story",
     "usage": "show what of the mobile plan is used in this billing cycle, and where that leads",
     "usage set": "say how much is used, as the carrier counts it",
     "doctor": "look for everything that may be wrong with this house, and tell the cure of each",
@@ -62,6 +64,18 @@ def _seconds(text: str) -> float:
     from failberry.ctl.amounts import seconds  # late: few commands take a time
 
     return seconds(text)
+
+
+def _moment(text: str) -> float:
+    from failberry.ctl.moments import moment  # late, as above
+
+    return moment(text)
+
+
+def _events(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000")
+    return int(text)
 
 
 def _octets(text: str) -> int:
@@ -114,6 +128,40 @@ OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "dns status": (_JSON, _CHILD),
     "dns verify": (_JSON,),
     "dns destroy": (_YES, _JSON, _CHILD),
+    "events": (
+        ("--follow", {"action": "store_true", "help": "go on: show each event as it happens"}),
+        (
+            "--since",
+            {
+                "metavar": "WHEN",
+                "type": _moment,
+                "help": "from then on: 2h, yesterday, 10:00, 2026-11-20T10:00",
+            },
+        ),
+        (
+            "--kind",
+            {
+                "metavar": "KIND",
+                "action": "append",
+                "choices": KINDS,
+                "help": f"of this kind, and in full; may be repeated: {', '.join(KINDS)}",
+            },
+        ),
+        (
+            "--severity",
+            {
+                "metavar": "SEVERITY",
+                "choices": SEVERITIES,
+                "help": f"of this severity or worse: {', '.join(SEVERITIES)}",
+            },
+        ),
+        ("--limit", {"metavar": "N", "type": _events, "help": "the last N of them, 1000 at most"}),
+        (
+            "--details",
+            {"action": "store_true", "help": "leave nothing out: each deed, each state of the modem"},
+        ),
+        _JSON,
+    ),
     "usage": (_JSON, _WATCH),
     "usage set": (("amount", {"metavar": "AMOUNT", "type": _octets, "help": "for example 1.2GB"}),),
     "doctor": (

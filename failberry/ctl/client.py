@@ -67,6 +67,16 @@ def watch(path: str, *, tick: float) -> Iterator[dict[str, Any] | None]:
         yield None if reply is None else _parameters(reply)["status"]
 
 
+def stream(path: str, method: str, *, tick: float, **parameters: Any) -> Iterator[dict[str, Any] | None]:
+    """Yield each of many answers, and ``None`` whenever ``tick`` seconds went by without one.
+
+    Ends only by an exception, the same as those of :func:`call`.
+    """
+    question = {"method": f"{INTERFACE}.{method}", "more": True, "parameters": parameters}
+    for reply in _ask(path, question, tick=tick, patience=ANSWER_TIME):
+        yield None if reply is None else _parameters(reply)
+
+
 def listens(path: str) -> bool:
     """Whether a daemon holds the socket, even one that does not answer."""
     try:
