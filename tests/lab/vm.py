@@ -238,16 +238,6 @@ class Vm:
             self._reach_agent(RESUME_DEADLINE)
             self._set_clock()
 
-    def cut_power(self) -> None:
-        """Switch off and on again, without a word to the guest; returns when it answers.
-
-        Its file system has no journal: let the guest ``sync`` first, or find it as a cheap card leaves it.
-        """
-        with self._turn:
-            self.monitor("system_reset")
-            self._reach_agent(BOOT_DEADLINE)
-            self._set_clock()
-
     def _keep(self, kept: Path, name: str) -> None:
         """Save, end the machine, and publish its disk in the cache under its final name at once."""
         if name != "booted":
