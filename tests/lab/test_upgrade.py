@@ -101,7 +101,7 @@ class House(Product):
         )
 
     def cut_power(self) -> None:
-        """Off and on again, without a word; the guest's file system has no journal, so let it ``sync`` before."""
+        """Off and on again, without a word; its file system has no journal, so let it ``sync`` before."""
         with self.vm._turn:
             self.vm.monitor("system_reset")
             self.vm._reach_agent(BOOT_DEADLINE)
