@@ -122,6 +122,7 @@ OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
         ),
         ("--dns", {"action": "store_true", "help": "hold the house's name in Route 53 on that line, too"}),
         _CHILD,
+        _JSON,
     ),
     "dns plan": (_ADOPT, _JSON, _CHILD),
     "dns apply": (_ADOPT, _YES, _JSON, _CHILD),
@@ -163,7 +164,10 @@ OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
         _JSON,
     ),
     "usage": (_JSON, _WATCH),
-    "usage set": (("amount", {"metavar": "AMOUNT", "type": _octets, "help": "for example 1.2GB"}),),
+    "usage set": (
+        ("amount", {"metavar": "AMOUNT", "type": _octets, "help": "for example 1.2GB"}),
+        _JSON,
+    ),
     "doctor": (
         _JSON,
         ("--no-aws", {"action": "store_true", "help": "ask nothing of AWS, which costs some kilobytes"}),
@@ -174,13 +178,23 @@ OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
         _JSON,
     ),
     "usb": (_JSON,),
-    "config check": (("file", {"nargs": "?", "metavar": "FILE", "help": f"default: {CONFIG_FILE}"}),),
+    "config check": (
+        ("file", {"nargs": "?", "metavar": "FILE", "help": f"default: {CONFIG_FILE}"}),
+        _JSON,
+    ),
+    "config show": (_JSON,),
+    "reload": (_JSON,),
+    "redial": (_JSON,),
+    "modem forget-pin": (_JSON,),
+    "release": (_JSON,),
+    "version": (_JSON,),
     "modem status": (_JSON, _WATCH),
     "modem signal": (_JSON, _WATCH),
-    "modem redial": (_NO_WAIT,),
+    "modem redial": (_NO_WAIT, _JSON),
     "modem reset": (
         ("--usb", {"action": "store_true", "help": "reset the device on the USB bus instead"}),
         _NO_WAIT,
+        _JSON,
     ),
     "modem power-cycle": (
         (

@@ -15,6 +15,8 @@ from failberry.ctl.words import config_problems
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from failberry.errors import ConfigError
 
 _DENIED = "org.varlink.service.PermissionDenied"
@@ -25,16 +27,18 @@ _REFUSED = "io.failberry.Appliance.Refused"
 
 def version(arguments: SimpleNamespace) -> int:
     """Both versions: of this program, and of the daemon that runs."""
-    print(f"failberryctl {__version__}")
+    running: str | None = None
     try:
-        running = client.call(arguments.socket, "GetVersion")["failberry"]
+        running = clean(client.call(arguments.socket, "GetVersion")["failberry"])
     except client.UnreachableError as error:
         if not error.stopped:
             raise
-        print("failberryd is not running")
+    if arguments.json:
+        _print({"version": 1, "failberryctl": __version__, "failberryd": running})
         return OK
-    print(f"failberryd {clean(running)}")
-    if running != __version__:
+    print(f"failberryctl {__version__}")
+    print(f"failberryd {running}" if running is not None else "failberryd is not running")
+    if running not in (None, __version__):
         print(f"They differ: `sudo systemctl restart {UNIT}` starts the one that is installed.")
     return OK
 
@@ -48,10 +52,23 @@ def config_check(arguments: SimpleNamespace) -> int:
     try:
         config = configfile.load(path)
     except ConfigError as error:
-        return _bad(error, _terminal())
+        return _bad(error, _terminal()) if not arguments.json else _checked(path, error, ())
+    if arguments.json:
+        return _checked(path, None, configfile.warnings(config, path))
     print(f"{clean(path)} is good: {config.mode} mode, wired line on {config.wired.interface}.")
     _warn(configfile.warnings(config, path))
     return OK
+
+
+def _checked(path: str, error: ConfigError | None, warnings: Sequence[str]) -> int:
+    problems = [
+        {name: getattr(each, name) for name in ("key", "line", "problem", "hint")}
+        for each in (error.problems if error is not None else ())
+    ]
+    _print(
+        {"version": 1, "path": path, "good": error is None, "problems": problems, "warnings": list(warnings)}
+    )
+    return OK if error is None else CONFIG
 
 
 def config_show(arguments: SimpleNamespace) -> int:
@@ -64,9 +81,7 @@ def config_show(arguments: SimpleNamespace) -> int:
                 raise
             print(f"failberryd is not running; this is what {CONFIG_FILE} says:", file=sys.stderr)
         else:
-            print(told["toml"], end="")
-            _warn(told["warnings"])
-            return OK
+            return _show(arguments, told["toml"], told["warnings"])
     from failberry import configfile  # late: status does not need the parser
     from failberry.errors import ConfigError
 
@@ -75,8 +90,17 @@ def config_show(arguments: SimpleNamespace) -> int:
         config = configfile.load(path)
     except ConfigError as error:
         return _bad(error, _terminal())
-    print(configfile.show(config), end="")
-    _warn(configfile.warnings(config, path))
+    return _show(arguments, configfile.show(config), configfile.warnings(config, path))
+
+
+def _show(arguments: SimpleNamespace, toml: str, warnings: Sequence[str]) -> int:
+    if arguments.json:
+        import tomllib  # late: only here
+
+        _print({"version": 1, "config": tomllib.loads(toml), "warnings": list(warnings)})
+        return OK
+    print(toml, end="")
+    _warn(warnings)
     return OK
 
 
@@ -91,6 +115,11 @@ def reload(arguments: SimpleNamespace) -> int:
     except client.RefusedError as refused:
         if refused.error != _INVALID:
             raise
+        if arguments.json:
+            words = "Nothing was changed: the configuration cannot be used."
+            deed = {"version": 1, "command": arguments.words, "done": False, "words": words}
+            _print(deed | {"problems": refused.parameters.get("problems", [])})
+            return CONFIG
         style = _terminal()
         code = _bad(view(refused.parameters), style)
         print("\nNothing was changed: failberryd keeps the configuration that it had.", file=sys.stderr)
@@ -109,16 +138,15 @@ def release(arguments: SimpleNamespace, remove: Callable[[], tuple[str, ...]]) -
     ``remove`` does it, and returns what could not be done.
     """
     if os.geteuid() != 0:
-        return refuse("This needs root: `sudo failberryctl release`")
+        return told(arguments, "This needs root: `sudo failberryctl release`", done=False)
     if client.listens(arguments.socket):
-        return refuse(
-            "failberryd is running and would put everything back at once. Stop it first: "
-            f"`sudo systemctl stop {UNIT}`"
-        )
+        why = "failberryd is running and would put everything back at once. Stop it first: "
+        return told(arguments, f"{why}`sudo systemctl stop {UNIT}`", done=False)
     if problems := remove():
-        return refuse("\n".join(["This could not be removed; try again:", *map(clean, problems)]))
-    print("The mobile line is hung up, and nothing of Failberry is left in the kernel.")
-    return OK
+        why = "\n".join(["This could not be removed; try again:", *map(clean, problems)])
+        return told(arguments, why, done=False)
+    words = "The mobile line is hung up, and nothing of Failberry is left in the kernel."
+    return told(arguments, words, done=True)
 
 
 def remove_all() -> tuple[str, ...]:
@@ -137,15 +165,38 @@ def request(arguments: SimpleNamespace, ask: Callable[[], int | None], *, done: 
     except client.RefusedError as refused:
         reason = clean(str(refused.parameters.get("reason")))
         if refused.error == _DENIED:
-            return refuse(f"Only root may do that: `sudo failberryctl {arguments.words}`")
-        if refused.error == _REFUSED:
-            return refuse("\n".join(_terminal().wrap(reason)))
-        if refused.error == _FAILED:
-            return refuse(f"failberryd could not do it: {reason}")
-        raise
+            reason = f"Only root may do that: `sudo failberryctl {arguments.words}`"
+        elif refused.error == _REFUSED:
+            reason = "\n".join(_terminal().wrap(reason)) if not _for_programs(arguments) else reason
+        elif refused.error == _FAILED:
+            reason = f"failberryd could not do it: {reason}"
+        else:
+            raise
+        return told(arguments, reason, done=False)
     if done:
-        print(done)
+        told(arguments, done, done=True)
     return code or OK
+
+
+def told(arguments: SimpleNamespace, words: str, *, done: bool) -> int:
+    """Say that something was done, or why not; return what that means as an exit code."""
+    if _for_programs(arguments):
+        _print({"version": 1, "command": arguments.words, "done": done, "words": words})
+        return OK if done else ATTENTION
+    if done:
+        print(words)
+        return OK
+    return refuse(words)
+
+
+def _for_programs(arguments: SimpleNamespace) -> bool:
+    return bool(getattr(arguments, "json", False))
+
+
+def _print(document: Any) -> None:
+    import json  # late: the framing of the socket needs it anyway, but not every command has one
+
+    print(json.dumps(document, indent=2))
 
 
 def _call(arguments: SimpleNamespace, method: str) -> None:

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 
 from failberry.ctl import ATTENTION, OK, WAITING, client
@@ -44,18 +45,19 @@ def follow(arguments: SimpleNamespace, ask: Callable[[], None], *, rung: str, de
     story = Story(view(before), rung=rung)
     started = time.monotonic()
     try:
-        _tell(style, 0.0, f"asked: {step_words(rung)}")
+        tell = partial(_tell, style, as_json=getattr(arguments, "json", False))
+        tell(0.0, f"asked: {step_words(rung)}")
         for document in reports:
             elapsed = time.monotonic() - started
             code = None
             if document is not None:
                 lines, code = story.news(view(document), elapsed)
                 for line in lines:
-                    _tell(style, elapsed, line)
+                    tell(elapsed, line)
             if code is not None:
                 return code
             if elapsed > (deadline or DEADLINE):
-                _tell(style, elapsed, f"The mobile line is not up yet. failberryd goes on: {LATER}")
+                tell(elapsed, f"The mobile line is not up yet. failberryd goes on: {LATER}")
                 return WAITING
     except KeyboardInterrupt:
         print(f"\nNo longer watching; the work goes on: {LATER}", file=sys.stderr)
@@ -113,6 +115,11 @@ class Story:
         return "", None
 
 
-def _tell(style: Style, elapsed: float, text: str) -> None:
+def _tell(style: Style, elapsed: float, text: str, *, as_json: bool) -> None:
+    if as_json:
+        import json  # late: only programs want it
+
+        print(json.dumps({"version": 1, "seconds": round(elapsed, 3), "words": text}), flush=True)
+        return
     lines = style.wrap(text, first=f"{elapsed:5.0f} s  ", rest=" " * _INDENT)
     print("\n".join(lines), flush=True)
