@@ -42,12 +42,14 @@ class Past:
         boot: str,
         journal: Journal = systemd.journal,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        self.history = History(file, boot=boot, complain=self._complain, clock=clock)
+        self.history = History(file, boot=boot, complain=self._complain, clock=clock, wall=wall)
         self._chronicle = Chronicle()
         self._sampler = Sampler()
         self._journal = journal
         self._clock = clock
+        self._wall = wall
         self._early: list[Report] | None = []
         """What there was to tell before it was known how records are numbered."""
 
@@ -100,7 +102,7 @@ class Past:
     async def watch(self, status: Callable[[], Snapshot]) -> None:
         """Take a sample of each line at each full minute; runs until cancelled."""
         while True:
-            await asyncio.sleep(MINUTE - time.time() % MINUTE)
+            await asyncio.sleep(MINUTE - self._wall() % MINUTE)
             self.minute(status())
 
     def minute(self, status: Snapshot) -> None:

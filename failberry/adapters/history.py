@@ -151,9 +151,14 @@ class History:
                 async with asyncio.timeout(max(0.0, self._due - self._clock())):
                     await self._bell.wait()
             except TimeoutError:
-                await self.flush()
-                if self._clock() >= self._trim_at:
-                    await self._trim()
+                await self.turn()
+
+    async def turn(self) -> None:
+        """Do what is due."""
+        if self._clock() >= self._due:
+            await self.flush()
+        if self._clock() >= self._trim_at:
+            await self._trim()
 
     async def close(self) -> None:
         """Write what is left, and close the file."""
@@ -206,12 +211,14 @@ class History:
         self._date()
 
     def _date(self) -> None:
-        zero = self._wall() - self._clock()
-        for at, samples in self._undated:
-            # Taken at the end of its minute, a little early or late.
-            minute = round((zero + at) / 60) - 1
-            self._minutes += [(minute, each) for each in samples]
+        self._minutes += self._stamped()
         self._undated.clear()
+
+    def _stamped(self) -> list[tuple[int, Sample]]:
+        """What waits for the clock, with the time that it tells now."""
+        zero = self._wall() - self._clock()
+        # Each was taken at the end of its minute, a little early or late.
+        return [(round((zero + at) / 60) - 1, each) for at, samples in self._undated for each in samples]
 
     def _write_at(self, due: float) -> None:
         self._due = min(self._due, due)
@@ -320,7 +327,7 @@ class History:
         ``step`` is a number of whole minutes; what is not kept like that is rolled up from what is.
         """
         base = max(each for each in STEPS if step % each == 0)
-        fresh = [each for each in self._minutes if each[1].line is line]
+        fresh = [each for each in (*self._minutes, *self._stamped()) if each[1].line is line]
         seam = fresh[0][0] * 60 // base * base if fresh else until
         series = await self._stored(base, line, since, min(seam, until))
         if fresh:
