@@ -120,6 +120,7 @@ publish-apt: setup deb  ## publish the packages in an APT repository on S3: BUCK
 bench: setup deb  ## the benchmarks, as ratios to what they are measured against
 	@.venv/bin/python bench/ctl.py
 	@.venv/bin/python bench/health.py
+	@.venv/bin/python -m bench.writes
 	@$(WITH_DEB) .venv/bin/python -m bench.dial
 	@$(WITH_DEB) .venv/bin/python -m bench.memory
 	@$(MAKE) --no-print-directory bench-lambda
