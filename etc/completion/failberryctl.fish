@@ -14,7 +14,7 @@ function __failberryctl_at
             case '-*'
             case '*'
                 set -l there (string trim -- "$at $word")
-                if contains -- $there 'failover' 'usage' 'config' 'modem' 'dns' 'aws' 'system' 'status' 'failover force' 'events' 'usage set' 'doctor' 'report' 'usb' 'config check' 'config show' 'reload' 'redial' 'modem status' 'modem signal' 'modem redial' 'modem reset' 'modem power-cycle' 'modem at' 'modem disable-cdrom' 'modem forget-pin' 'dns plan' 'dns apply' 'dns status' 'dns verify' 'dns destroy' 'aws deploy' 'aws destroy' 'aws doctor' 'aws policy' 'system status' 'system update' 'system rollback' 'system commit' 'release' 'version'
+                if contains -- $there 'failover' 'usage' 'config' 'modem' 'dns' 'aws' 'system' 'status' 'failover force' 'events' 'usage set' 'doctor' 'wizard' 'report' 'usb' 'config check' 'config show' 'reload' 'redial' 'modem status' 'modem signal' 'modem redial' 'modem reset' 'modem power-cycle' 'modem at' 'modem disable-cdrom' 'modem forget-pin' 'dns plan' 'dns apply' 'dns status' 'dns verify' 'dns destroy' 'aws deploy' 'aws destroy' 'aws doctor' 'aws policy' 'system status' 'system update' 'system rollback' 'system commit' 'release' 'version'
                     set at $there
                 end
         end
@@ -27,6 +27,7 @@ complete -c failberryctl -n '__failberryctl_at ""' -a failover -d 'show both lin
 complete -c failberryctl -n '__failberryctl_at ""' -a events -d 'show what has happened, and why: each failover and each repair as a story'
 complete -c failberryctl -n '__failberryctl_at ""' -a usage -d 'show what of the mobile plan is used in this billing cycle, and where that leads'
 complete -c failberryctl -n '__failberryctl_at ""' -a doctor -d 'look for everything that may be wrong with this house, and tell the cure of each'
+complete -c failberryctl -n '__failberryctl_at ""' -a wizard -d 'ask for what is needed, write the first configuration, and try it'
 complete -c failberryctl -n '__failberryctl_at ""' -a report -d 'gather what somebody who helps must see, without secrets, into one file; sent nowhere'
 complete -c failberryctl -n '__failberryctl_at ""' -a usb -d 'show the USB bus: what each device carries, which hub switches power, and what that would cut'
 complete -c failberryctl -n '__failberryctl_at ""' -a config -d 'check, show'
@@ -112,6 +113,9 @@ complete -c failberryctl -n '__failberryctl_at "doctor"' -l json -d 'print it as
 complete -c failberryctl -n '__failberryctl_at "doctor"' -l no-aws -d 'ask nothing of AWS, which costs some kilobytes'
 complete -c failberryctl -n '__failberryctl_at "doctor"' -l socket -r -F -d 'the daemon\'s socket (default: /run/failberry/control)'
 complete -c failberryctl -n '__failberryctl_at "doctor"' -l config -r -F -d 'configuration file (default: /etc/failberry/failberry.toml)'
+complete -c failberryctl -n '__failberryctl_at "wizard"' -l no-start -d 'only write the file: start nothing, try nothing'
+complete -c failberryctl -n '__failberryctl_at "wizard"' -l socket -r -F -d 'the daemon\'s socket (default: /run/failberry/control)'
+complete -c failberryctl -n '__failberryctl_at "wizard"' -l config -r -F -d 'configuration file (default: /etc/failberry/failberry.toml)'
 complete -c failberryctl -n '__failberryctl_at "report"' -s o -r -F -d 'default: failberry-report-DATE.tar.gz, here'
 complete -c failberryctl -n '__failberryctl_at "report"' -l no-aws -d 'ask nothing of AWS, which costs some kilobytes'
 complete -c failberryctl -n '__failberryctl_at "report"' -l json -d 'print it as JSON'

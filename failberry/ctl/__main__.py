@@ -62,7 +62,7 @@ def _run(arguments: SimpleNamespace) -> int:
             from failberry.ctl import failover
 
             return failover.force(arguments) if rest else failover.show(arguments)
-        case ["doctor" | "report" | "events" as part]:
+        case ["doctor" | "report" | "events" | "wizard" as part]:
             return _looking(arguments, part)
         case ["dns", _]:
             from failberry.ctl import dns
@@ -101,6 +101,10 @@ def _looking(arguments: SimpleNamespace, part: str) -> int:
         from failberry.ctl import events
 
         return events.run(arguments)
+    if part == "wizard":
+        from failberry.ctl import wizard
+
+        return wizard.run(arguments)
     from failberry.ctl import report
 
     return report.run(arguments)

@@ -28,6 +28,7 @@ COMMANDS = {
     "usage": "show what of the mobile plan is used in this billing cycle, and where that leads",
     "usage set": "say how much is used, as the carrier counts it",
     "doctor": "look for everything that may be wrong with this house, and tell the cure of each",
+    "wizard": "ask for what is needed, write the first configuration, and try it",
     "report": "gather what somebody who helps must see, without secrets, into one file; sent nowhere",
     "usb": "show the USB bus: what each device carries, which hub switches power, and what that would cut",
     "config check": "read a configuration file as the daemon would, and list all that is wrong with it",
@@ -171,6 +172,9 @@ OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "doctor": (
         _JSON,
         ("--no-aws", {"action": "store_true", "help": "ask nothing of AWS, which costs some kilobytes"}),
+    ),
+    "wizard": (
+        ("--no-start", {"action": "store_true", "help": "only write the file: start nothing, try nothing"}),
     ),
     "report": (
         ("-o", {"dest": "output", "metavar": "FILE", "help": "default: failberry-report-DATE.tar.gz, here"}),
