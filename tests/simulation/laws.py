@@ -155,12 +155,13 @@ class Laws:
     @property
     def _enough(self) -> float:
         """Seconds of death after which connections may be cut."""
-        # Where nobody answers pings anyway, it is told by looks at the connections, two seconds apart.
+        # Where nobody answers pings anyway, it is told by looks at the connections, two seconds apart; the first is
+        # the measure of the second, and comes with the suspicion.
         conditions = (self._previous, self._before)
         deaf = any(each.unreached for each in conditions)
         # A ping that is lost is missed only when its answer would have come, and so is the first one after.
         late = max(each.rtt for each in conditions)
-        return self.world.config.failover.confirm - (2.0 if deaf else 1.0) - late
+        return self.world.config.failover.confirm - (3.0 if deaf else 1.0) - late
 
     def _expect(self, seconds: float, look: Callable[[], object]) -> None:
         """Look after a while, unless the line changes, or the daemon begins anew, before."""
