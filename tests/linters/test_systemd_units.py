@@ -37,7 +37,7 @@ EXPOSURE_OF_THE_IMAGE = {
     "failberry-update.service": 8.2,
 }
 
-OTHERS = ("usr/bin/kill", "usr/sbin/keepalived")
+OTHERS = ("usr/bin/kill", "usr/bin/sh", "usr/sbin/keepalived")
 """Programs of other packages that they start."""
 
 
