@@ -94,10 +94,10 @@ def headline(story: Sequence[EventView]) -> str:
         case "started":
             return "failberryd started"
         case "verdict" if first.subject == "wired":
-            lasted = story[-1].time - first.time
+            seconds = story[-1].time - first.time
             well = any(each.subject == "wired" and each.what.endswith(("-> up", "again")) for each in story)
             return (
-                f"The {NAMES['wired']} wavered for {_long(lasted)}" if well else "Trouble on the wired line"
+                f"The {NAMES['wired']} wavered for {_long(seconds)}" if well else "Trouble on the wired line"
             )
         case "modem" | "recovery":
             return f"Trouble with the {NAMES['cellular']}{_tried(story)}"
