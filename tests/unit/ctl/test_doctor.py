@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -66,9 +64,7 @@ def test_the_exit_status_is_that_of_the_worst() -> None:
 
 
 def test_the_document_keeps_to_the_published_schema() -> None:
-    printed = subprocess.run(
-        [sys.executable, "-m", document.__name__], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
+    printed = json.dumps(document.schema(), indent=2) + "\n"
     published = (ROOT / "docs/schema/doctor.json").read_text()
     assert published == printed, "python3 -m failberry.doctor.document >docs/schema/doctor.json"
     validator = jsonschema.Draft202012Validator(json.loads(published))

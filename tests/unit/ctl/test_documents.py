@@ -1,8 +1,6 @@
 """What commands print for programs keeps to what is published."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +22,7 @@ Captured = pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_published_schemas_are_fresh(name: str) -> None:
-    printed = subprocess.run(
-        [sys.executable, "-m", "failberry.ctl.documents", name],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+    printed = json.dumps(schema(name), indent=2) + "\n"
     place = f"docs/schema/{name}.json"
     assert (ROOT / place).read_text() == printed, f"python3 -m failberry.ctl.documents {name} >{place}"
 
