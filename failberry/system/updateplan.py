@@ -286,6 +286,8 @@ def unsigned(configuration: str, sources: Mapping[str, str]) -> Refusal | None:
 def complaint(text: str) -> str:
     """What apt or dpkg complained of, in one line: their errors, else their warnings, else the last line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # dpkg breaks the line after naming the package.
+    lines = re.sub(r"(?m)^(dpkg: error .*:)\n", r"\1 ", "\n".join(lines)).split("\n") if lines else []
     for mark in ("E: ", "dpkg: error", "W: "):
         if found := [line.removeprefix("E: ").removeprefix("W: ") for line in lines if line.startswith(mark)]:
             return "; ".join(dict.fromkeys(found[:3]))

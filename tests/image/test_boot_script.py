@@ -12,8 +12,6 @@ from image import ubootenv
 from tests.image.bootcard import START, Kernel, boot, make, unpacked
 from tests.unit.system import slotcard
 
-pytestmark = pytest.mark.lab
-
 DEADLINE = 100.0
 GOOD, BAD, NONE = Kernel.STAYS, Kernel.RESETS, Kernel.NONE
 A, B = Slot.A, Slot.B

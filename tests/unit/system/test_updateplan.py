@@ -112,6 +112,10 @@ def test_what_apt_complains_of() -> None:
     assert updateplan.complaint(said) == "The repository 'http://x y Release' is not signed.; gone"
     assert updateplan.looks_unsigned(said)
     assert updateplan.complaint("one\ntwo\n") == "two"
+    dpkg = "dpkg: error processing package x (--configure):\n installed x script returned 3\nmore\n"
+    assert updateplan.complaint(dpkg) == (
+        "dpkg: error processing package x (--configure): installed x script returned 3"
+    )
     assert updateplan.complaint("") == "it said nothing"
 
 
