@@ -127,7 +127,7 @@ class Chronicle:
         """Return what this event, and what followed from it, adds to the history."""
         if not actions and isinstance(event, _FREQUENT) and _state6(appliance) is self._seen.wired6:
             return []  # nearly all of them
-        self._before(event, appliance, now)
+        self._before(event, actions, now)
         for action in actions:
             if isinstance(action, Report):
                 self._told(action, event, appliance, now)
@@ -173,7 +173,7 @@ class Chronicle:
 
     # --- what came in ------------------------------------------------------------------------
 
-    def _before(self, event: ev.Event, appliance: Appliance, now: float) -> None:
+    def _before(self, event: ev.Event, actions: Sequence[Action], now: float) -> None:
         """What is told of the event itself, before what followed from it."""
         match event:
             case ev.Started():
@@ -196,7 +196,9 @@ class Chronicle:
                     why=_OWNER,
                     severity=Severity.NOTICE,
                 )
-                self._modem = self._write(RecordKind.REQUEST, reloaded, now)
+                made = self._write(RecordKind.REQUEST, reloaded, now)
+                if any(isinstance(each, Report) and each.subject == "modem" for each in actions):
+                    self._modem = made  # it is dialled anew
             case ev.RoutesApplied(problem=None):
                 self._applied(now)
             case _ if isinstance(event, _ANSWERS):

@@ -124,6 +124,23 @@ def test_a_request_is_the_cause_of_what_follows() -> None:
     assert "failover: wired -> cellular" in heads(world.story(forced))
 
 
+def test_another_configuration_is_the_cause_only_of_what_it_changes() -> None:
+    world = house()
+    world.unplug()
+    world.run(30)
+    climb = world.history[-1].correlation
+    other = replace(DUAL, failover=replace(DUAL.failover, confirm=7.0))
+    world.post(ev.ConfigChanged(config=other))
+    reloaded = world.find(RecordKind.REQUEST, "reloaded")
+    assert world.story(reloaded) == [reloaded]
+    world.run(60)
+    assert world.history[-1].correlation == climb
+    dialled = replace(other, cellular=replace(other.cellular, apn="another"))
+    world.post(ev.ConfigChanged(config=dialled))
+    again = world.find(RecordKind.REQUEST, "reloaded", after=world.now)
+    assert any(each.subject == "modem" for each in world.story(again))
+
+
 def test_standby_is_quiet() -> None:
     world = house()
     began = world.now
