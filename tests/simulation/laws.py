@@ -155,8 +155,8 @@ class Laws:
     @property
     def _enough(self) -> float:
         """Seconds of death after which connections may be cut."""
-        # Where nobody answers pings anyway, it is told by looks at the connections, two seconds apart; the first is
-        # the measure of the second, and comes with the suspicion.
+        # Where nobody answers pings anyway, it is told by looks at the connections, two seconds apart; the
+        # first is the measure of the second, and comes with the suspicion.
         conditions = (self._previous, self._before)
         deaf = any(each.unreached for each in conditions)
         # A ping that is lost is missed only when its answer would have come, and so is the first one after.
