@@ -82,8 +82,8 @@ class _Book:
         self._names: dict[str, str] = {}
         self._numbers: Counter[str] = Counter()
         self._hunted: set[str] = set()
-        self._long: dict[str, tuple[str, int]] = {}
-        """Disguise, folded, to placeholder, and how much of its beginning may stay."""
+        self._long: dict[str, list[tuple[str, str, int]]] = {}
+        """Beginning of a disguise to the whole, folded, its placeholder, and how much of it may stay."""
         self._short: dict[str, str] = {}
         self._pattern: re.Pattern[str] | None = None
 
@@ -105,7 +105,8 @@ class _Book:
             return
         for each in disguises(value):
             # Of a hardware address as it stands the maker's half stays.
-            self._long[each] = name, _MAKER if kind == "mac" and each == key else 0
+            stays = _MAKER if kind == "mac" and each == key else 0
+            self._long.setdefault(each[:SHORT], []).append((each, name, stays))
 
     def address(self, address: IPv4Address | IPv6Address) -> str:
         """Give the placeholder of an address, which is sought as names and tables write it, too."""
@@ -134,11 +135,11 @@ class _Book:
     def found(self, text: str) -> Iterator[tuple[int, int, str]]:
         """Where any of them stands, in whatever disguise."""
         letters, places = folded(text)
-        for needle, (name, stays) in self._long.items():
-            at = letters.find(needle)
-            while at >= 0:
-                yield places[at + stays], places[at + len(needle) - 1] + 1, name
-                at = letters.find(needle, at + 1)
+        for at in range(len(letters) - SHORT + 1):
+            # By their beginnings: what is sought are thousands, and texts are long.
+            for needle, name, stays in self._long.get(letters[at : at + SHORT], ()):
+                if letters.startswith(needle, at):
+                    yield places[at + stays], places[at + len(needle) - 1] + 1, name
         if self._short:
             if self._pattern is None:
                 words = "|".join(map(re.escape, sorted(self._short, key=len, reverse=True)))

@@ -26,6 +26,8 @@ class Terminal:
         self._status: int | None = None
         self._pid, self._end = pty.fork()
         if not self._pid:
+            # Whoever runs the tests in the background may have it ignored, which is inherited.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execvpe(words[0], list(words), dict(environment))  # noqa: S606
 
     def __enter__(self) -> Self:
