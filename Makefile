@@ -16,7 +16,7 @@ PACKAGES := git build-essential debhelper dh-python fakeroot lintian shellcheck 
 	apt-utils gpg gpgv \
 	qemu-system-x86 qemu-utils mmdebstrap debian-archive-keyring e2fsprogs util-linux \
 	fdisk dosfstools mtools xz-utils u-boot-tools initramfs-tools-core \
-	qemu-system-arm qemu-user-static binfmt-support arch-test
+	qemu-system-arm qemu-user-static binfmt-support arch-test rsync
 
 TIERS := lint unit aws simulation netns lab image-smoke
 
