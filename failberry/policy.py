@@ -57,8 +57,8 @@ class Probe:
         check=checks.Between(0.2, 60),
     )
     name: str = setting(
-        "A name that every name server can resolve; asked of each line's own name servers. Each half minute it "
-        "is a made-up name below this one, because routers and servers answer what they remember although "
+        "A name that every name server can resolve; asked of each line's own name servers. Each half minute "
+        "it is a made-up name below this one, because routers and servers answer what they remember although "
         "they reach nobody.",
         default="example.com",
         check=checks.host_name,
