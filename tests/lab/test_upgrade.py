@@ -151,9 +151,13 @@ def test_a_bad_version_goes_back(
     house.judged(deadline=deadline)
     assert house.installed() == f"installed {__version__}"
     house.connected()
-    assert house.pppd() == pppd, "the session was adopted, not dialled again"
     assert house.carries()
-    assert house.sim("get", "counters")["dials"] == 1
+    if change is loses_both_lines:
+        # Over a line on which nothing comes back the bad version may dial again before it is known to be bad.
+        assert house.sim("get", "counters")["dials"] <= 2
+    else:
+        assert house.pppd() == pppd, "the session was adopted, not dialled again"
+        assert house.sim("get", "counters")["dials"] == 1
     assert house.vm.run(["dpkg", "--verify", "failberry"]).stdout == ""
 
     # The owner hears of it, and apt does not bring it again.
