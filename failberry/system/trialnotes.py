@@ -47,8 +47,8 @@ def _given_up(ledger: Ledger, slot: Slot, note: str, *, at: str) -> Ledger:
 
 
 def _running_is_good(ledger: Ledger, running: Slot) -> Ledger:
-    """It is the committed one, whatever could not be written down in time."""
-    if ledger.slots[running].verdict is not Verdict.TRIAL:
+    """It is the committed one: it was flashed, or what was found of it could not be written in time."""
+    if ledger.slots[running].verdict in (Verdict.GOOD, Verdict.BAD):
         return ledger
     return ledger.without_refusal_of(running).with_slot(running, verdict=Verdict.GOOD, seen="")
 

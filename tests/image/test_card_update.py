@@ -16,7 +16,7 @@ import pytest
 from tests.image.card import ROOT_B, Card
 from tests.image.conftest import Flash
 from tests.image.machine import Machine, MachineError
-from tests.image.updates import NEWER, Release, write
+from tests.image.updates import HOUSE, NEWER, Release, write
 
 SYSTEM = "/usr/lib/python3/dist-packages/failberry/system"
 UPDATE_DEADLINE = 900.0
@@ -34,7 +34,7 @@ def machine(flash: Flash, release: Release) -> Callable[[], Machine]:
     """A card that asks the release's archive; in a machine whose wired line leads there."""
 
     def made() -> Machine:
-        machine = flash(networks=(release.network,))
+        machine = flash(networks=(release.network,), owners_file=HOUSE)
         release.trusted_by(machine.card)
         return machine
 
@@ -146,7 +146,7 @@ def test_a_slot_that_never_starts_goes_back(machine: Callable[[], Machine], rele
 def test_an_unsigned_source_is_refused(flash: Flash, tmp_path: Path) -> None:
     release = Release(tmp_path, signed=False)
     release.publish()
-    pi = flash(networks=(release.network,))
+    pi = flash(networks=(release.network,), owners_file=HOUSE)
     release.trusted_by(pi.card)
     start(pi)
     pi.run("echo '{}' >/run/failberry-system/wish.json")

@@ -18,7 +18,19 @@ from tests.image.card import MIB, ROOT_A, Card
 
 REPOSITORY = Path(__file__).parents[2]
 ADDRESS = "1.1.1.100"
-NETWORK = "net=1.1.1.0/24,host=1.1.1.2,dns=1.1.1.1,dhcpstart=1.1.1.15"
+NETWORK = "ipv6=off,net=1.1.1.0/24,host=1.1.1.2,dns=1.1.1.1"
+HOUSE = """\
+mode = "standby-gateway"
+
+[wired]
+interface = "onboard0"
+
+[system]
+address = "1.1.1.15/24"
+gateway = "1.1.1.2"
+name_servers = ["1.1.1.1"]
+"""
+"""A restricted network of slirp's gives no gateway by DHCP."""
 NEWER = f"{__version__}+new"
 SOURCE = "/etc/apt/sources.list.d/debian.sources"
 KEYRING = "/usr/share/keyrings/failberry-test.gpg"
