@@ -50,6 +50,8 @@ class SimulatedAppliance:
     past: list[EventView] = field(default_factory=list)
     history: str = "a"
     ringing: set[asyncio.Event] = field(default_factory=set)
+    loop: asyncio.AbstractEventLoop | None = None
+    """The daemon's, where it runs on a thread."""
     on_step: Callable[[], None] = lambda: None
     """What else happens when a step, or a dial, is asked for; in the daemon's loop."""
 
@@ -168,7 +170,7 @@ def daemon(
     """A real server on a thread, for callers that block; gives what says that something changed."""
     service = Service(appliance)
     listener = listen(str(path))
-    loop = asyncio.new_event_loop()
+    loop = appliance.loop = asyncio.new_event_loop()
     server = loop.create_task(ControlServer(service, trusted=trusted).serve(listener))
     server.add_done_callback(lambda _: loop.stop())
     thread = threading.Thread(target=loop.run_forever)

@@ -164,8 +164,8 @@ def test_following(place: Path, appliance: SimulatedAppliance, form: str) -> Non
             newest = appliance.past[-1]
             new = {"id": newest.id + 1, "correlation": newest.id + 1, "what": "the news", "time": CLOCK}
             news = replace(newest, kind=RecordKind.FAILOVER, subject="failover", **new)  # type: ignore[arg-type]
-            (bell,) = appliance.ringing
-            bell._loop.call_soon_threadsafe(appliance.happens, news)  # type: ignore[attr-defined]
+            assert appliance.loop is not None
+            appliance.loop.call_soon_threadsafe(appliance.happens, news)
             told_last = next(each for each in program.stdout if "the news" in each)
         finally:
             program.kill()
