@@ -18,7 +18,10 @@ SCENARIO_DEADLINE = 1500
 IMAGES = Path(os.environ.get("FAILBERRY_IMAGES", ROOT / "build/image"))
 
 OWNERS_FILE = """\
-topology = "standby-gateway"
+mode = "standby-gateway"
+
+[wired]
+interface = "onboard0"
 
 [modem]
 usb_path = "1-1.2"

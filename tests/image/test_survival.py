@@ -108,7 +108,7 @@ def test_what_cannot_be_repaired_is_left_alone_and_told(flash: Flash) -> None:
     assert "FACTORY-RESET" in machine.run("cat /boot/firmware/VERDICT.txt")
     machine.shut_down()
     machine.card.put("FACTORY-RESET", "")
-    machine.card.put("failberry.toml", 'topology = "standby-gateway"\n[system]\nhostname = "garden"\n')
+    machine.card.put("failberry.toml", 'mode = "standby-gateway"\n[wired]\ninterface = "onboard0"\n[system]\nhostname = "garden"\n')
     whole(machine)
     machine.shut_down()
     assert "FACTORY-RESET" not in machine.card.names()
