@@ -8,7 +8,7 @@ import random
 import pytest
 
 from tests.image.card import DATA, MIB, Card
-from tests.image.conftest import Flash
+from tests.image.conftest import OWNERS_FILE, Flash
 from tests.image.machine import PATIENCE, Machine
 from tests.image.test_boot import wait_ready
 
@@ -108,7 +108,7 @@ def test_what_cannot_be_repaired_is_left_alone_and_told(flash: Flash) -> None:
     assert "FACTORY-RESET" in machine.run("cat /boot/firmware/VERDICT.txt")
     machine.shut_down()
     machine.card.put("FACTORY-RESET", "")
-    machine.card.put("failberry.toml", 'mode = "standby-gateway"\n[wired]\ninterface = "onboard0"\n[system]\nhostname = "garden"\n')
+    machine.card.put("failberry.toml", OWNERS_FILE)
     whole(machine)
     machine.shut_down()
     assert "FACTORY-RESET" not in machine.card.names()
