@@ -34,7 +34,7 @@ def test_it_boots_to_ready_and_says_how_things_are(flash: Flash) -> None:
     machine.power_on()
     wait_ready(machine)
     assert machine.wait_for_boot() == "running", machine.run(
-        "systemctl --failed; journalctl -b -p warning --no-pager"
+        "systemctl --no-pager --failed; journalctl -b -p warning --no-pager"
     )
     status = machine.run("failberryctl status", check=False)
     assert "mobile" in status.lower() or "cellular" in status.lower(), status
@@ -47,7 +47,7 @@ def test_it_boots_to_ready_and_says_how_things_are(flash: Flash) -> None:
     assert int(machine.run("df --output=size -m /data | tail -n 1")) > 400
     assert machine.run("hostname").strip() == "garden"
     assert machine.run("cat /run/failberry-data.problem", check=False).count("No such file")
-    print(machine.run("systemd-analyze; systemd-analyze critical-chain; free -m"))
+    print(machine.run("systemd-analyze --no-pager; systemd-analyze --no-pager critical-chain; free -m"))
     machine.shut_down()
     assert machine.card.slot_env()["data"] == "made"
     assert not machine.card.file_system_faults(3588)
@@ -64,8 +64,10 @@ def test_failberry_costs_little_time(flash: Flash) -> None:
     wait_ready(machine)
     machine.wait_for_boot()
     with_it = max(seconds(machine, "failberry.service"), seconds(machine, "multi-user.target"))
-    print(machine.run("systemd-analyze; systemd-analyze critical-chain failberry.service"))
-    print(machine.run("systemd-analyze blame | head -n 15"))
+    print(
+        machine.run("systemd-analyze --no-pager; systemd-analyze --no-pager critical-chain failberry.service")
+    )
+    print(machine.run("systemd-analyze --no-pager blame | head -n 15"))
     machine.shut_down()
     machine.power_on(more=" ".join(f"systemd.mask={unit}" for unit in OURS))
     machine.wait_for_boot()
