@@ -47,8 +47,9 @@ def start(machine: Machine) -> None:
 
 
 def hasten(machine: Machine) -> None:
-    """A wired line counts as stable at once; in memory, so that the other slot has the real number."""
-    machine.run(f"sed -i 's/^STABLE = .*/STABLE = 1.0/' {SYSTEM}/updateplan.py")
+    """The wired line has been up for a day; in memory, so that the other slot asks its daemon."""
+    told = "return Lines(active='wired', wired_state='up', wired_for=9e4)"
+    machine.run(f'sed -i "s/^    def lines(self).*/&\\n        {told}/" {SYSTEM}/updatehost.py')
 
 
 def update(machine: Machine) -> str:
@@ -58,7 +59,7 @@ def update(machine: Machine) -> str:
     asked = "cat /run/failberry-system/progress.json | grep -F '\"running\": false'"
     try:
         return str(json.loads(machine.wait_until(asked, deadline=UPDATE_DEADLINE))["words"])
-    except MachineError:
+    except (MachineError, ConnectionResetError):
         if not machine.is_on:
             return "restart"
         raise
