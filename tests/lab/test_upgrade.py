@@ -117,6 +117,7 @@ def house(lab: Lab) -> House:
     return House(lab)
 
 
+@pytest.mark.soak
 def test_a_good_version_stays(house: House, tmp_path: Path) -> None:
     house.offered(version(tmp_path, NEW, nothing))
     pppd = house.pppd()
@@ -137,9 +138,9 @@ def test_a_good_version_stays(house: House, tmp_path: Path) -> None:
     ("change", "reason", "deadline"),
     [
         (crashes, "ended by itself", 240),
-        (hangs, "not ready", 420),
-        (loses_both_lines, "no line for 90 s", 360),
-        (refuses_to_be_configured, "could not be installed", 300),
+        pytest.param(hangs, "not ready", 420, marks=pytest.mark.soak),
+        pytest.param(loses_both_lines, "no line for 90 s", 360, marks=pytest.mark.soak),
+        pytest.param(refuses_to_be_configured, "could not be installed", 300, marks=pytest.mark.soak),
     ],
 )
 def test_a_bad_version_goes_back(
@@ -175,6 +176,7 @@ def test_a_bad_version_goes_back(
     assert f"Pin: version {NEW}" in house.vm.get("/etc/apt/preferences.d/failberry-refused").decode()
 
 
+@pytest.mark.soak
 def test_the_power_goes_while_the_old_version_is_put_back(house: House, tmp_path: Path) -> None:
     house.offered(version(tmp_path, NEW, crashes))
     # In the middle of dpkg's work: the old version is being unpacked.
