@@ -111,8 +111,15 @@ class Release:
         write(card, ROOT_A, {SOURCE: source, KEYRING: key})
 
     def _gpg(self, *words: str) -> bytes:
-        command = ["gpg", "--homedir", str(self._keys), "--batch", "--yes", "--quiet", "--passphrase", ""]
-        return subprocess.run([*command, *words], check=True, capture_output=True, timeout=DEADLINE).stdout
+        home = ("--homedir", str(self._keys))
+        command = ["gpg", *home, "--batch", "--yes", "--quiet", "--passphrase", ""]
+        try:
+            return subprocess.run(
+                [*command, *words], check=True, capture_output=True, timeout=DEADLINE
+            ).stdout
+        finally:
+            # It leaves an agent behind, which would stay.
+            subprocess.run(["gpgconf", *home, "--kill", "gpg-agent"], check=False, timeout=DEADLINE)
 
 
 def write(card: Card, start: int, files: dict[str, Path]) -> None:

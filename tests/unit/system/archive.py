@@ -77,7 +77,12 @@ class Archive:
         )
 
     def _gpg(self, *words: str) -> bytes:
-        return subprocess.run(
-            ["gpg", "--homedir", str(self._keys), "--batch", "--yes", "--quiet", "--passphrase", "", *words],
-            check=True, capture_output=True, timeout=DEADLINE,
-        ).stdout  # fmt: skip
+        home = ("--homedir", str(self._keys))
+        try:
+            return subprocess.run(
+                ["gpg", *home, "--batch", "--yes", "--quiet", "--passphrase", "", *words],
+                check=True, capture_output=True, timeout=DEADLINE,
+            ).stdout  # fmt: skip
+        finally:
+            # It leaves an agent behind, which would stay.
+            subprocess.run(["gpgconf", *home, "--kill", "gpg-agent"], check=False, timeout=DEADLINE)
