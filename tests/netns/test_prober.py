@@ -41,8 +41,18 @@ def look(interface="fbcell0", *, targets=(), servers=(), timeout=0.3):
     )
 
 
+class RoundTrip(float):
+    """Equal to whatever may have passed until the first answer to a ping."""
+
+    __hash__ = None
+
+    def __eq__(self, other):
+        return isinstance(other, float) and 0 < other < 5
+
+
 def probed(targets, servers, problem=None):
-    return LineProbed(deed=7, targets_answered=targets, servers_answered=servers, problem=problem)
+    rtt = RoundTrip() if targets else None
+    return LineProbed(deed=7, targets_answered=targets, servers_answered=servers, problem=problem, rtt=rtt)
 
 
 # --- who answers on the mobile line --------------------------------------------------------------
