@@ -173,7 +173,9 @@ class Page:
         words = text.split(": ")
         for heads in range(len(words)):
             if any(": ".join(words[heads:]) in each for each in self._said):
-                return ": ".join(words[:heads])
+                left = ": ".join(words[:heads])
+                # Of a cause that has been told nothing may be left but whose it was.
+                return "" if left in {"why", *(f"why: the {name}" for name in NAMES.values())} else left
         return text
 
 
