@@ -37,10 +37,11 @@ def write(
     try:
         if not path.parent.exists():
             path.parent.mkdir(mode=0o750, parents=True)
+            # Whatever the umask is: the group reads what is in it.
+            path.parent.chmod(0o750)
             _give_to_group(path.parent)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
         with os.fdopen(descriptor, "wb") as file:
-            # Whatever the umask is: the group reads it.
             os.fchmod(descriptor, 0o640)
             file.write(encode(beat, boot_id, lines, standby=standby, standby_reason=standby_reason))
         _give_to_group(draft)
