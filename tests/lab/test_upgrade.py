@@ -163,7 +163,10 @@ def test_a_bad_version_goes_back(
 
     # The owner hears of it, and apt does not bring it again.
     told = house.await_status(
-        lambda status: any(each["code"] == "version_refused" for each in status["warnings"]),
+        lambda status: any(
+            each["code"] == "version_refused" and "was put back" in each["text"]
+            for each in status["warnings"]
+        ),
         deadline=60,
         what="the notice",
     )
