@@ -4,6 +4,8 @@
   them meaning.  Pure.
 * :mod:`~failberry.control.document` is the snapshot as JSON, and the JSON schema of it.  Pure.
 * :mod:`~failberry.control.service` answers calls; :mod:`~failberry.control.server` is the socket.
+* :mod:`~failberry.control.client` is the other end, for those who ask;
+  :mod:`~failberry.control.asyncclient` is the same without blocking.
 """
 
 SOCKET = "/run/failberry/control"

@@ -20,7 +20,7 @@ from failberry.core.history import Wanted
 from failberry.core.kinds import RecordKind
 from failberry.core.snapshot import UplinkName
 
-TAKES = frozenset({"after", "since", "limit", "kinds", "severity"})
+TAKES = frozenset({"after", "before", "since", "limit", "kinds", "severity"})
 TAKES_SAMPLES = frozenset({"line", "since", "step"})
 LIMIT, MOST = 100, 1000
 """Events in one answer: unless asked otherwise, and at most."""
@@ -69,6 +69,7 @@ def wanted(parameters: Mapping[str, Any]) -> Wanted:
         raise invalid_parameter("severity")
     return Wanted(
         after=_whole(parameters, "after", _LARGEST),
+        before=_whole(parameters, "before", _LARGEST),
         since=_instant(parameters, "since"),
         limit=LIMIT if limit is None else limit,
         kinds=None if kinds is None else frozenset(map(RecordKind, kinds)),
@@ -87,7 +88,7 @@ async def follow(reader: HistoryReader, asked: Wanted) -> AsyncGenerator[dict[st
                 yield part
         else:
             found = EventsView(history="", events=(), last=asked.after)
-        rest = replace(asked, since=None, limit=PAGE)
+        rest = replace(asked, before=None, since=None, limit=PAGE)
         history = found.history
         while True:
             bell.clear()

@@ -15,14 +15,14 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from failberry.control import GROUP
+from failberry.control import GROUP, INTERFACE, buttons
 from failberry.control.framing import MessageError, MessageReader, encode
-from failberry.control.service import Service
-from failberry.control.varlink import Message, parse_call
+from failberry.control.varlink import Call, Message, parse_call
 
 MAXIMUM_CLIENTS = 32
 """Connections at one time; a further one is closed at once."""
@@ -77,17 +77,38 @@ def listen(path: str, *, group: str = GROUP) -> socket.socket:
     return listener
 
 
+class Answers(Protocol):
+    """Who answers: :class:`failberry.control.service.Service`, or the notifier's desk."""
+
+    def changes(self, call: Call) -> bool:
+        """Whether this call is one that changes something."""
+
+    def replies(self, call: Call, *, trusted: bool) -> AsyncGenerator[Message, None]:
+        """Yield the replies."""
+
+
 class ControlServer:
-    """Serves :class:`Service` on a listening socket until it is cancelled.
+    """Serves :class:`Answers` on a listening socket until it is cancelled.
 
     ``trusted`` are the users who may change things: root, and whoever runs the daemon.  The group may
-    look only: a dashboard in it must not be able to burn PIN attempts or to run up a bill, whatever
-    is wrong with it.
+    look only: who answers strangers must not be able to burn PIN attempts or to run up a bill, whatever
+    is wrong with it.  ``pressing`` is the user of the dashboard, who may press the buttons that it shows,
+    and nothing else (:mod:`failberry.control.buttons`); ``texting`` that of the notifier, who may have text
+    messages sent, to numbers and within limits that the daemon knows.
     """
 
-    def __init__(self, service: Service, *, trusted: frozenset[int] | None = None) -> None:
+    def __init__(
+        self,
+        service: Answers,
+        *,
+        trusted: frozenset[int] | None = None,
+        pressing: int | None = None,
+        texting: int | None = None,
+    ) -> None:
         self._service = service
         self._trusted = frozenset({0, os.geteuid()}) if trusted is None else trusted
+        self._pressing = pressing
+        self._texting = texting
         self._clients = 0
 
     async def serve(self, listener: socket.socket) -> None:
@@ -107,6 +128,11 @@ class ControlServer:
             listener.close()
             Path(path).unlink(missing_ok=True)  # noqa: ASYNC240  (on tmpfs, once, at the end)
 
+    def _lent(self, call: Call, uid: int) -> bool:
+        if uid == self._pressing:
+            return buttons.is_button(call)
+        return uid == self._texting and call.method == f"{INTERFACE}.SendSms"
+
     async def _converse(self, connection: socket.socket) -> None:
         try:
             with connection:
@@ -125,7 +151,8 @@ class ControlServer:
             call = parse_call(message)
             if self._service.changes(call):
                 log.info("control: %s asked by uid %d, pid %d", call.method, peer.uid, peer.pid)
-            replies = self._service.replies(call, trusted=peer.uid in self._trusted)
+            allowed = peer.uid in self._trusted or self._lent(call, peer.uid)
+            replies = self._service.replies(call, trusted=allowed)
             async with contextlib.aclosing(replies):
                 async for each in replies:
                     if not call.oneway:

@@ -53,8 +53,11 @@ class Appliance(reading.HistoryReader, Protocol):
     async def configuration(self) -> tuple[str, tuple[str, ...]]:
         """The configuration in force as TOML without secrets, and what is odd about it."""
 
-    async def reload(self) -> None:
-        """Read the configuration again; raises :class:`ConfigError`, and then nothing has changed."""
+    async def reload(self) -> tuple[str, ...]:
+        """Read the configuration again; return what of it waits for the Pi's next start.
+
+        Raises :class:`ConfigError`, and then nothing has changed.
+        """
 
     async def redial(self) -> None:
         """Hang up and dial, now."""
@@ -79,6 +82,9 @@ class Appliance(reading.HistoryReader, Protocol):
 
     async def send_command(self, text: str) -> AtAnswer:
         """Send one AT command to the modem, if it may be sent now."""
+
+    async def send_sms(self, receiver: str, text: str) -> int:
+        """Send a text message to a receiver of the configuration; return how many parts it took."""
 
     async def disable_cdrom(self, *, confirmed: bool) -> CdromSwitch:
         """Take the stick's CD-ROM away for good; without ``confirmed`` only tell how."""
@@ -124,6 +130,9 @@ class Service:
             f"{INTERFACE}.GetUsb": _Method(answer=self._usb),
             f"{INTERFACE}.SendCommand": _Method(
                 answer=self._send_command, takes=frozenset({"command"}), changes=True
+            ),
+            f"{INTERFACE}.SendSms": _Method(
+                answer=self._send_sms, takes=frozenset({"receiver", "text"}), changes=True
             ),
             f"{INTERFACE}.DisableCdrom": _Method(
                 answer=self._disable_cdrom, takes=frozenset({"confirmed"}), changes=True
@@ -228,11 +237,10 @@ class Service:
 
     async def _reload(self, _: Mapping[str, Any]) -> Message:
         try:
-            await self._appliance.reload()
+            return {"pending": list(await self._appliance.reload())}
         except ConfigError as error:
             problems = encode(error.problems)
             raise CallError(f"{INTERFACE}.ConfigInvalid", path=error.path, problems=problems) from None
-        return {}
 
     async def _redial(self, _: Mapping[str, Any]) -> Message:
         await self._appliance.redial()
@@ -298,6 +306,15 @@ class Service:
                 return {"answer": encode(await self._appliance.send_command(text))}
             case _:
                 raise invalid_parameter("command")
+
+    async def _send_sms(self, parameters: Mapping[str, Any]) -> Message:
+        match parameters.get("receiver"), parameters.get("text"):
+            case str(receiver), str(text):
+                return {"parts": await self._appliance.send_sms(receiver, text)}
+            case str(), _:
+                raise invalid_parameter("text")
+            case _:
+                raise invalid_parameter("receiver")
 
     async def _disable_cdrom(self, parameters: Mapping[str, Any]) -> Message:
         confirmed = _flag(parameters, "confirmed")

@@ -24,7 +24,9 @@ class RefusedError(Exception):
     def __init__(self, error: str, parameters: dict[str, Any]) -> None:
         self.error = error
         self.parameters = parameters
-        super().__init__(f"{error} {parameters}")
+        self.reason = str(parameters.get("reason") or error)
+        """In its words, if it has any."""
+        super().__init__(self.reason)
 
 
 class UnreachableError(Exception):
@@ -40,19 +42,28 @@ class UnreachableError(Exception):
         return isinstance(self.cause, FileNotFoundError | ConnectionRefusedError)
 
 
-def call(path: str, method: str, *, patience: float | None = None, **parameters: Any) -> dict[str, Any]:
+def call(
+    path: str,
+    method: str,
+    *,
+    interface: str = INTERFACE,
+    patience: float | None = None,
+    largest: int = MAXIMUM_ANSWER,
+    **parameters: Any,
+) -> dict[str, Any]:
     """Ask one question; return the answer's parameters.
 
+    ``largest``: bytes of an answer, at the most.
     Raises :class:`UnreachableError` (after ``patience`` seconds too, by default :data:`ANSWER_TIME`),
     :class:`RefusedError`.
     """
     patience = ANSWER_TIME if patience is None else patience
-    question: dict[str, Any] = {"method": f"{INTERFACE}.{method}"}
+    question: dict[str, Any] = {"method": f"{interface}.{method}"}
     if parameters:
         question["parameters"] = parameters
-    replies = _ask(path, question, tick=patience, patience=patience)
+    replies = _ask(path, question, tick=patience, patience=patience, largest=largest)
     try:
-        return _parameters(next(each for each in replies if each is not None))
+        return parameters_of(next(each for each in replies if each is not None))
     finally:
         replies.close()
 
@@ -64,7 +75,7 @@ def watch(path: str, *, tick: float) -> Iterator[dict[str, Any] | None]:
     """
     question = {"method": f"{INTERFACE}.Watch", "more": True}
     for reply in _ask(path, question, tick=tick, patience=ANSWER_TIME):
-        yield None if reply is None else _parameters(reply)["status"]
+        yield None if reply is None else parameters_of(reply)["status"]
 
 
 def stream(path: str, method: str, *, tick: float, **parameters: Any) -> Iterator[dict[str, Any] | None]:
@@ -74,7 +85,57 @@ def stream(path: str, method: str, *, tick: float, **parameters: Any) -> Iterato
     """
     question = {"method": f"{INTERFACE}.{method}", "more": True, "parameters": parameters}
     for reply in _ask(path, question, tick=tick, patience=ANSWER_TIME):
-        yield None if reply is None else _parameters(reply)
+        yield None if reply is None else parameters_of(reply)
+
+
+class Conversation:
+    """One connection for who waits for other things, too: a question now, its answers when they come."""
+
+    def __init__(self, path: str, *, patience: float = ANSWER_TIME) -> None:
+        try:
+            self._socket = _connect(path, patience)
+        except OSError as error:
+            raise UnreachableError(error) from None
+        self._reader = MessageReader(maximum=MAXIMUM_ANSWER)
+
+    def fileno(self) -> int:
+        """For ``select``."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """End it."""
+        self._socket.close()
+
+    def ask(self, method: str, *, more: bool = False, **parameters: Any) -> None:
+        """Ask; ``more``: for one answer after the other."""
+        question = {"method": f"{INTERFACE}.{method}", "more": more, "parameters": parameters}
+        try:
+            self._socket.sendall(encode(question))
+        except OSError as error:
+            raise UnreachableError(error) from None
+
+    def hear(self) -> list[dict[str, Any]]:
+        """Return the answers that have come; to be asked when there is something to read.
+
+        Raises :class:`UnreachableError`, :class:`RefusedError`.
+        """
+        try:
+            received = self._socket.recv(1 << 16)
+            if not received:
+                raise ConnectionResetError("the daemon closed the connection")
+            return [parameters_of(each) for each in self._reader.feed(received)]
+        except (OSError, MessageError) as error:
+            raise UnreachableError(error) from None
+
+
+def parameters_of(reply: dict[str, Any]) -> dict[str, Any]:
+    """What an answer says; raises :class:`RefusedError`, and MessageError for what is none."""
+    parameters = reply.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise MessageError("parameters that are no object")
+    if error := reply.get("error"):
+        raise RefusedError(str(error), parameters)
+    return parameters
 
 
 def listens(path: str) -> bool:
@@ -87,20 +148,20 @@ def listens(path: str) -> bool:
 
 
 def _ask(
-    path: str, call: dict[str, Any], *, tick: float, patience: float
+    path: str, call: dict[str, Any], *, tick: float, patience: float, largest: int = MAXIMUM_ANSWER
 ) -> Generator[dict[str, Any] | None, None, None]:
     try:
         with _connect(path) as connection:
             connection.sendall(encode(call))
-            yield from _replies(connection, tick=tick, patience=patience)
+            yield from _replies(connection, MessageReader(maximum=largest), tick=tick, patience=patience)
     except (OSError, MessageError) as error:
         raise UnreachableError(error) from None
 
 
-def _connect(path: str) -> socket.socket:
+def _connect(path: str, patience: float = ANSWER_TIME) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        connection.settimeout(ANSWER_TIME)
+        connection.settimeout(patience)
         connection.connect(path)
     except BaseException:
         connection.close()
@@ -108,8 +169,9 @@ def _connect(path: str) -> socket.socket:
     return connection
 
 
-def _replies(connection: socket.socket, *, tick: float, patience: float) -> Iterator[dict[str, Any] | None]:
-    reader = MessageReader(maximum=MAXIMUM_ANSWER)
+def _replies(
+    connection: socket.socket, reader: MessageReader, *, tick: float, patience: float
+) -> Iterator[dict[str, Any] | None]:
     heard = time.monotonic()
     while (left := heard + patience - time.monotonic()) > 0:
         connection.settimeout(min(tick, left))
@@ -124,10 +186,3 @@ def _replies(connection: socket.socket, *, tick: float, patience: float) -> Iter
             yield reply
             heard = time.monotonic()
     raise TimeoutError(f"no answer within {patience:.0f} s")
-
-
-def _parameters(reply: dict[str, Any]) -> dict[str, Any]:
-    parameters: dict[str, Any] = reply.get("parameters") or {}
-    if error := reply.get("error"):
-        raise RefusedError(error, parameters)
-    return parameters
