@@ -8,6 +8,7 @@ from what is now known, then whatever is due is emitted.
 from __future__ import annotations
 
 import random
+from functools import lru_cache
 from ipaddress import ip_address
 
 from failberry import __version__
@@ -265,12 +266,14 @@ class Appliance:
         session = self.modem.known.session if self.mobile.link.usable else None
         active, active6 = self.failover.active, self.failover.active6
         blocked = self.meter.restriction is Restriction.BLOCK_CLIENTS
-        grounds = (self.config, self.facts, session, active, active6, blocked)
+        servers = self.wired.servers
+        grounds = (self.config, self.facts, session, active, active6, blocked, servers)
         if grounds != self._grounds:
             self._grounds = grounds
-            self.routes.want(
-                route_intent(self.config, self.facts, session, active=active, active6=active6), now
+            routes = route_intent(
+                self.config, self.facts, session, active=active, active6=active6, name_servers=servers
             )
+            self.routes.want(routes, now)
             self.filter.want(filter_intent(self.config, self.facts, block_clients=blocked), now)
 
     def _stand(self, now: float) -> list[Action]:
@@ -338,7 +341,7 @@ class Appliance:
     def _name_servers(self) -> tuple[Address, ...]:
         """Who resolves the names of the house: the servers of the line that carries it."""
         session = self.modem.known.session
-        targets = tuple(each for each in map(ip_address, self.config.probe.targets) if each.version == 4)
+        targets = _ipv4(self.config.probe.targets)
         if self.failover.active is UplinkName.CELLULAR and session is not None:
             return session.dns or targets
         return targets if self.wired.own_names_dead else self.wired.servers
@@ -409,6 +412,12 @@ class Appliance:
                 severity=Severity.ERROR,
             )
         ]
+
+
+@lru_cache(maxsize=1)
+def _ipv4(targets: tuple[str, ...]) -> tuple[Address, ...]:
+    """Remembered: it is wanted at each event."""
+    return tuple(each for each in map(ip_address, targets) if each.version == 4)
 
 
 def _told(before: Verdict, after: Verdict, *, confirm: float) -> list[Action]:

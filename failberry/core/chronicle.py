@@ -42,7 +42,7 @@ SETTLING = 10.0
 """Seconds from a session to the kernel's word that its interface stands."""
 AFTERMATH = 300.0
 """Seconds after the end of a failover in which the names and routes that change still belong to it."""
-TOLD_OTHERWISE = {"wired-down", "wired-degraded", "cellular-down", "stranded"}
+TOLD_OTHERWISE = {"wired-down", "wired-degraded", "cellular-down"}
 """Notices that are a verdict as well: of those no record is made."""
 
 _FREQUENT = (ProbeAnswered, ProbeMissed, ev.Tick)
@@ -137,21 +137,18 @@ class Chronicle:
                 self._begin(action, now)
         self._verdicts(appliance, now)
         self._close(appliance, now)
-        made, self._made = self._made, []
-        return made
+        return self._taken()
 
     def tell(self, report: Report, now: float) -> list[Record]:
         """Make a record of words that did not come from the core."""
         kind = SUBJECTS.get(report.subject, RecordKind.OTHER)
         self._write(kind, report, now, story=self._modem if report.subject == "modem" else None)
-        made, self._made = self._made, []
-        return made
+        return self._taken()
 
     def mark(self, kind: RecordKind, report: Report, now: float) -> list[Record]:
         """Make a record that the journal has no line of."""
         self._write(kind, report, now, told=False)
-        made, self._made = self._made, []
-        return made
+        return self._taken()
 
     def notices(self, stand: Iterable[Notice], now: float) -> list[Record]:
         """Compare what a person should know with what was told before."""
@@ -168,8 +165,11 @@ class Chronicle:
                 )
                 made = self._write(RecordKind.NOTICE, raised, now, told=False)
                 self._notices[code] = (now, made)
-        made_now, self._made = self._made, []
-        return made_now
+        return self._taken()
+
+    def _taken(self) -> list[Record]:
+        made, self._made = self._made, []
+        return made
 
     # --- what came in ------------------------------------------------------------------------
 

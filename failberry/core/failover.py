@@ -121,10 +121,10 @@ class Failover:
     """The last two."""
     _passed_at: float | None = None
     """When something was last seen to come back on open connections although no ping did."""
+    _weighed_at: float = 0.0
+    """When the last look at what comes back on them was answered."""
     _silence: float | None = None
     """Of the mobile line, as last told."""
-    _weighed_at: float = 0.0
-    """When the last such look was answered."""
 
     # --- what others see ---------------------------------------------------------------------
 

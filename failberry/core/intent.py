@@ -28,6 +28,9 @@ MARK_MASK = 0x0F000000
 # The kernel asks its rules in this order (ip-rule(8)).  Gaps let an owner put rules of his own in between.
 PRIORITY_VIA_ROUTER = 20050
 """Answers that shall pass the main router; before the house, which would be reached directly."""
+PRIORITY_NAMES = 20070
+"""Name servers of the wired line, while the mobile one is active: systemd-networkd writes a route to each of
+them into the main table, which would hold everybody who asks them on the line that is gone."""
 PRIORITY_HOUSE = 20100
 """Networks that the main table knows by name, the LAN first of all, are reached directly."""
 PRIORITY_MARK = 20200
@@ -83,8 +86,9 @@ class RoutingRule:
     table: int | None
     """Where to look; ``None``: nowhere, the destination is unreachable."""
     source: IPv4Network | IPv6Network | None = None
+    destination: IPv4Network | IPv6Network | None = None
     mark: int | None = None
-    """Compared under :data:`MARK_MASK`."""
+    """Compared under :data:`MARK_MASK`; 0: what belongs to no line yet."""
     input_interface: str | None = None
     """Only what came in there to be passed on."""
     suppress_prefixlength: int | None = None
@@ -98,6 +102,7 @@ class RoutingRule:
             self.priority,
             self.table,
             self.source,
+            self.destination,
             self.mark,
             self.input_interface,
             self.suppress_prefixlength,
@@ -108,6 +113,8 @@ class RoutingRule:
         words = [f"ip -{self.family} rule add priority {self.priority}"]
         if self.source is not None:
             words.append(f"from {self.source}")
+        if self.destination is not None:
+            words.append(f"to {self.destination}")
         if self.input_interface is not None:
             words.append(f"iif {self.input_interface}")
         if self.mark is not None:

@@ -8,9 +8,11 @@ default route in it, and the kernel's rules choose between them, in the order of
    table, and the LAN would be sought on the Internet.  So the main table is asked before, for
    everything but its default routes.  ``0.0.0.0/1`` and its like are default routes in disguise (a VPN
    client writes them), hence everything up to /7 is skipped: such a route may carry new flows, but must
-   not carry away the answers of a line.  The price: a more specific route in the main table (a host
-   route to a name server, the neighbours on a public wired network) beats the line's table.  That is
-   its owner's word, and whoever must know the line for certain, as probes do, binds to its interface.
+   not carry away the answers of a line.  The price: a more specific route in the main table (to the
+   neighbours on a public wired network) beats the line's table.  That is its owner's word, and whoever
+   must know the line for certain, as probes do, binds to its interface.  Routes to the wired line's name
+   servers are nobody's word: systemd-networkd writes them by itself.  While the mobile line is active a
+   rule before all others sends new flows to these servers over it.
 2. *Answers leave by the line they came in on, or not at all.*  By connection mark, then by source.
    Where the line has no route any more an answer is refused: over the other line it would arrive with
    a foreign address, useless, and on the mobile line even costly.  The refusal is a rule and not a
@@ -29,7 +31,7 @@ default route in it, and the kernel's rules choose between them, in the order of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from ipaddress import ip_network
 
@@ -46,6 +48,7 @@ from failberry.core.intent import (
     PRIORITY_LAST_RESORT,
     PRIORITY_MARK,
     PRIORITY_MARK_ONLY,
+    PRIORITY_NAMES,
     PRIORITY_SOURCE,
     PRIORITY_SOURCE_ONLY,
     PRIORITY_SPECIFIC,
@@ -75,12 +78,13 @@ def route_intent(
     *,
     active: UplinkName | None,
     active6: UplinkName | None,
+    name_servers: Sequence[Address] = (),
 ) -> RouteIntent:
     """Return the whole wish for the kernel's routing.
 
-    ``session`` is the mobile line's, if it has one; ``active`` is the line that shall carry
-    new flows of IPv4, ``active6`` of IPv6.  What a line has is read from ``facts``, so a line that is
-    not there yet, or no more, gets no route, whatever these say.
+    ``session`` is the mobile line's, if it has one; ``active`` is the line that shall carry new flows of
+    IPv4, ``active6`` of IPv6; ``name_servers`` are the wired line's.  What a line has is read from
+    ``facts``, so a line that is not there yet, or no more, gets no route, whatever these say.
     """
     routes: list[Route] = []
     rules: list[RoutingRule] = []
@@ -101,8 +105,11 @@ def route_intent(
         if mobile is not None and mobile_ready:
             routes.append(Route(family=family, table=CELLULAR_TABLE, interface=mobile.name, gateway=gateway))
         rules += _via_router(config, family)
+        line = active if family == 4 else active6
+        if mobile_ready and line is UplinkName.CELLULAR:
+            rules += _names(facts, family, name_servers)
         rules += _answers(family, sources)
-        rules += _new_flows(config, family, mobile=mobile_ready, active=active if family == 4 else active6)
+        rules += _new_flows(config, family, mobile=mobile_ready, active=line)
     return RouteIntent(routes=frozenset(routes), rules=tuple(rules))
 
 
@@ -137,6 +144,21 @@ def _via_router(config: Config, family: int) -> Iterable[RoutingRule]:
             input_interface=MOBILE_INTERFACE,
             mark=ROUTER_MARK,
             why="answers to clients go back through the main router",
+        )
+
+
+def _names(facts: NetworkFacts, family: int, servers: Sequence[Address]) -> Iterable[RoutingRule]:
+    near = [address.network for interface in facts.interfaces for address in interface.addresses]
+    for server in servers:
+        if server.version != family or server.is_link_local or any(server in each for each in near):
+            continue  # it is a neighbour, or the router itself
+        yield RoutingRule(
+            family=family,
+            priority=PRIORITY_NAMES,
+            table=CELLULAR_TABLE,
+            destination=ip_network(server),
+            mark=0,
+            why="a name server of the wired line is asked over the active one, whatever the main table says",
         )
 
 

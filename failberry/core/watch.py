@@ -4,13 +4,16 @@ LCP echoes end in the stick's own firmware, so a session may look well for hours
 Evidence that costs nothing comes first: bytes in both directions.  Only where nothing moves, or only
 one way, is something asked over the line, rarely, for it is metered, and by the probe budget.
 
-While the house depends on the line it is looked at every two seconds, and doubts are settled at once.
+While the house depends on the line it is looked at every two seconds, and doubts are settled at once.  Bytes
+alone are believed for a while only: a carrier whose name server answers, and beyond whom nobody does, moves
+bytes both ways, too.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
+from math import inf
 
 from failberry.core.actions import ProbeLine, ReadCounters, ReleaseDialPort
 from failberry.core.ask import Dialog
@@ -34,6 +37,8 @@ COVERAGE_PATIENCE = 120.0
 """Seconds that the network may be away while the session stands: it often comes back by itself."""
 ONE_WAY_GAP = 5.0
 """Seconds at least between two questions for one-way traffic alone."""
+MUCH = 65_536
+"""Bytes that came while nobody answered us: more than names are. Slow, or a filter, and not dead."""
 NAME_SERVERS = 3
 _ANYBODY: tuple[Address, ...] = (IPv4Address(0),)
 
@@ -66,6 +71,8 @@ class _Evidence:
     asked: int = 0
     """Looks taken; each begins with another target."""
     asked_at: float | None = None
+    answered_at: float = -inf
+    """When a question was last answered, or found to be needless."""
     pace: float = PACE
     silence_weighed: bool = False
     """Whether the silence of the second port has led to a look already."""
@@ -145,11 +152,13 @@ def _look(desk: Desk, evidence: _Evidence) -> Dialog[Cause | None]:
     prove, desk.known.prove = desk.known.prove, False
     proof, manner = desk.known.proof, _manner(desk)
     heard = proof is not None or not _affords(desk, _ANYBODY, (), debt=True)
-    if came and went and not prove and heard:
+    interval = desk.config.probe.cellular_interval
+    hearsay = 0 < interval <= desk.now - evidence.answered_at and not desk.other_line_works
+    if came and went and not prove and heard and not hearsay:
         _proven(desk, evidence)
         return None
     evidence.one_way = evidence.one_way + 1 if went and not came else 0
-    due = prove or proof is None or desk.now >= proof + desk.config.probe.cellular_interval
+    due = prove or (came and went) or proof is None or desk.now >= proof + interval
     if desk.known.silent and not evidence.silence_weighed:
         evidence.silence_weighed = due = True
     if not due and evidence.one_way < manner.one_way_looks:
@@ -169,6 +178,11 @@ def _proven(desk: Desk, evidence: _Evidence) -> None:
     desk.standby.proven(desk.now)
 
 
+def _answered(desk: Desk, evidence: _Evidence) -> None:
+    evidence.answered_at = desk.now
+    _proven(desk, evidence)
+
+
 def _ask(
     desk: Desk, session: Session, evidence: _Evidence, manner: _Manner, *, debt: bool
 ) -> Dialog[Cause | None]:
@@ -181,7 +195,7 @@ def _ask(
     servers = tuple(each for each in named if _has_family(session, each.version))[:NAME_SERVERS]
     if not targets:
         return None
-    first = targets[evidence.asked % len(targets)]
+    first, received = targets[evidence.asked % len(targets)], evidence.received
     evidence.asked += 1
     evidence.asked_at = desk.now
     # One ping proves a line that is well, and is all that a line in standby costs.  Then everybody is asked:
@@ -204,15 +218,19 @@ def _ask(
             return None  # nothing could be sent: if the line is gone, its worker will say so
         _charge(desk, pinged, asked, answer)
         if answer.targets_answered or (not pinged and answer.servers_answered):
-            _proven(desk, evidence)
+            _answered(desk, evidence)
             return None
         if desk.known.silence is None:
             desk.known.silence = began
         carrier_answers = carrier_answers or answer.servers_answered > 0
     moved = yield from _read(desk, evidence)
-    if manner is _HASTY and moved is not None and all(moved):
-        _proven(desk, evidence)  # slow, and not dead: what was asked first is answered only now
+    slow = manner is _HASTY and not carrier_answers and moved is not None and all(moved)
+    if slow or evidence.received >= received + MUCH:
+        _answered(desk, evidence)  # not dead: what was asked first is answered only now
         return None
+    if manner is _HASTY and carrier_answers:
+        # Bytes say nothing here, and a line that may only be slow is not hung up in haste.
+        return (yield from _ask(desk, session, evidence, _PATIENT, debt=True))
     return _verdict(desk, evidence, carrier_answers=carrier_answers)
 
 
