@@ -22,6 +22,7 @@ from failberry.at.parse import (
     Signal,
     SimState,
 )
+from failberry.at.sms import Part
 
 T = TypeVar("T")
 
@@ -45,6 +46,8 @@ class Command(Generic[T]):
     prefixes: tuple[str, ...] = ()
     parse: Callable[[Sequence[str]], T | ParseError]
     secret: bool = False
+    body: str = ""
+    """What is sent when the modem asks for it, ended by Ctrl-Z (3GPP TS 27.005 clause 3.5.1)."""
 
     @property
     def shown(self) -> str:
@@ -129,6 +132,17 @@ def raw(text: str) -> Command[None]:
     if _SPENDS_A_TRY.search(dense):
         raise ValueError("a command that enters a PIN does not belong here: set cellular.pin")
     return _order(text, timeout=10.0, secret=conceal(text) != text)
+
+
+# --- text messages (3GPP TS 27.005) ------------------------------------------------------------------
+
+PDU_MODE: Final = _order("AT+CMGF=0")
+"""Messages as the network has them (clause 3.2.3): the one mode that every modem knows."""
+
+
+def send_message(part: Part, *, timeout: float) -> Command[None]:
+    """Send a text message (clause 3.5.1 and 4.3); it costs money."""
+    return Command(text=f"AT+CMGS={part.length:d}", timeout=timeout, parse=_nothing, body=part.pdu)
 
 
 # --- the modem and its SIM (3GPP TS 27.007) ----------------------------------------------------------

@@ -238,7 +238,7 @@ CMS_ERRORS: Final = {
     340: "no +CNMA acknowledgement expected",
     500: "unknown error",
 }
-"""3GPP TS 27.005 clause 3.2.5: messages, which Failberry does not send, but some firmwares mix them in."""
+"""3GPP TS 27.005 clause 3.2.5: messages, which some firmwares use for other failures, too."""
 
 
 def _normal(text: str) -> str:

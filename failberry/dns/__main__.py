@@ -2,6 +2,9 @@
 
 systemd starts it for each connection to its socket, as a user of no rights that alone gets the AWS keys
 (``systemd/failberry-dns@.service``).  What it writes to standard error is the journal's.
+
+With the argument ``sns`` it publishes messages to SNS and does nothing else
+(``systemd/failberry-sns@.service``): who may ask for that may not ask for more.
 """
 
 from __future__ import annotations
@@ -10,7 +13,6 @@ import os
 import select
 import sys
 import traceback
-from typing import TYPE_CHECKING
 
 from failberry.dns.errand import run, secrets
 from failberry.dns.messages import (
@@ -22,13 +24,11 @@ from failberry.dns.messages import (
     Refusal,
     Request,
     Result,
+    TellRequest,
     decode_request,
     encode_answer,
 )
 from failberry.errors import AdapterError, AdapterReason
-
-if TYPE_CHECKING:
-    from failberry.dns.route53 import Route53
 
 PATIENCE = 10.0
 """Seconds in which the request has to come."""
@@ -55,7 +55,7 @@ def _serve() -> Result | Refusal:
     try:
         request = decode_request(_read())
         what, hidden = type(request).__name__.removesuffix("Request").lower(), secrets(request)
-        result = run(request, _account(request), lambda text: _tell(_clean(text, hidden)))
+        result = _done(request, hidden)
     except MessageError as error:
         refusal = Refusal(reason=AdapterReason.REFUSED, evidence=str(error))
     except AdapterError as error:
@@ -74,16 +74,23 @@ def _serve() -> Result | Refusal:
     return refusal
 
 
-def _account(request: Request) -> Route53:
+def _done(request: Request, hidden: tuple[str, ...]) -> Result:
+    if isinstance(request, TellRequest) is not (sys.argv[1:] == ["sns"]):
+        raise AdapterError(AdapterReason.DENIED, "this socket is not for that")
     try:
-        from failberry.dns.route53 import Route53  # late: large, and not always installed
+        if isinstance(request, TellRequest):
+            from failberry.dns.telling import publish  # late: large, and not always installed
+
+            return publish(request)
+        from failberry.dns.route53 import Route53  # late, as above
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package == "failberry":
             raise
         words = f"the Python package {package} is missing; `sudo apt install python3-boto3`"
         raise AdapterError(AdapterReason.UNSUPPORTED, words) from None
-    return Route53(patience=_HASTE if isinstance(request, PublishRequest | MoveRequest) else _TIME)
+    account = Route53(patience=_HASTE if isinstance(request, PublishRequest | MoveRequest) else _TIME)
+    return run(request, account, lambda text: _tell(_clean(text, hidden)))
 
 
 def _read() -> bytes:

@@ -36,6 +36,7 @@ from failberry.dns.messages import (
     StatusRequest,
     StatusResult,
     Step,
+    TellRequest,
 )
 from failberry.dns.reading import read_pair, records_at, zone_id_of
 from failberry.dns.records import Found, HealthCheck, Record, canonical
@@ -80,6 +81,8 @@ def run(request: Request, api: Api, tell: Tell) -> Result:
             return _publish(request, api)
         case MoveRequest(wish=wish, forced=forced):
             return _move(wish, forced, api, tell)
+        case TellRequest():
+            raise AdapterError(AdapterReason.REFUSED, "that is nothing for Route 53; use failberry-sns")
         case _:
             assert_never(request)
 
@@ -290,6 +293,8 @@ def _move(wish: Desired, forced: UplinkName | None, api: Api, tell: Tell) -> Mov
 
 def secrets(request: Request) -> tuple[str, ...]:
     """What of a request no answer and no journal may hold."""
+    if isinstance(request, TellRequest):
+        return (request.topic,)
     wish = None if isinstance(request, PublishRequest) else request.wish
     checks = () if wish is None else (wish.wired.check, wish.cellular.check)
     paths = [each.path for each in checks if not isinstance(each, AlarmCheck)]

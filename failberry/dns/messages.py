@@ -112,7 +112,22 @@ class MoveRequest:
     forced: UplinkName | None
 
 
-Request = PlanRequest | ApplyRequest | DestroyRequest | StatusRequest | PublishRequest | MoveRequest
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellRequest:
+    """Publish a message to a topic of SNS.  On a socket of its own, where nothing else is taken."""
+
+    topic: str
+    """ARN."""
+    region: str
+    subject: str
+    text: str
+    name: str
+    """Of the delivery: an attribute of the message, by which a repetition can be known."""
+
+
+Request = (
+    PlanRequest | ApplyRequest | DestroyRequest | StatusRequest | PublishRequest | MoveRequest | TellRequest
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +216,15 @@ class MoveResult:
     changed: bool
 
 
-Result = PlanResult | DoneResult | StatusResult | PublishResult | MoveResult
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellResult:
+    """SNS took it."""
+
+    message: str
+    """Its id there."""
+
+
+Result = PlanResult | DoneResult | StatusResult | PublishResult | MoveResult | TellResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +250,7 @@ _REQUESTS: Mapping[str, type[Request]] = {
     "status": StatusRequest,
     "publish": PublishRequest,
     "move": MoveRequest,
+    "tell": TellRequest,
 }
 _RESULTS: Mapping[type[Request], type[Result]] = {
     PlanRequest: PlanResult,
@@ -235,6 +259,7 @@ _RESULTS: Mapping[type[Request], type[Result]] = {
     StatusRequest: StatusResult,
     PublishRequest: PublishResult,
     MoveRequest: MoveResult,
+    TellRequest: TellResult,
 }
 _KINDS: Mapping[type, str] = {HttpCheck: "http", AlarmCheck: "ping"}
 """What tells one from the other where either may stand."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from failberry.core.facts import Address
+from failberry.printable import printable
 
 PATH = "/"
 SIGNATURE_HEADER = "x-failberry-signature"
@@ -172,5 +173,4 @@ def _instant(value: object) -> int | None:
 
 
 def _text(value: object) -> str:
-    text = value if isinstance(value, str) else ""
-    return "".join(each if each.isprintable() else "?" for each in text[:_SHOWN])
+    return printable(value[:_SHOWN]) if isinstance(value, str) else ""
