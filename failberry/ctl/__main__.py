@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from types import SimpleNamespace
 
+from failberry.control.client import RefusedError, UnreachableError
 from failberry.ctl import ATTENTION, OK, UNREACHABLE, USAGE
 from failberry.ctl.arguments import parse
-from failberry.ctl.client import RefusedError, UnreachableError
 from failberry.ctl.style import Style, clean
 
 
@@ -20,7 +20,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return USAGE if stop.code else OK
     try:
-        code = _run(arguments)
+        _choose_colour(arguments.color)
+        code = _do(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # `| head` has seen enough; the interpreter's own flush at exit must not complain.
@@ -38,6 +39,30 @@ def main(words: Sequence[str] | None = None) -> int:
         print(unreachable(arguments.socket, error.cause, style=style), file=sys.stderr)
         return UNREACHABLE
     return code
+
+
+def _choose_colour(wish: str) -> None:
+    """Pass the choice on as the environment has it: https://no-color.org, https://bixense.com/clicolors."""
+    if wish == "never":
+        os.environ["NO_COLOR"] = "1"
+    elif wish == "always":
+        os.environ.pop("NO_COLOR", None)
+        os.environ["CLICOLOR_FORCE"] = "1"
+
+
+TOLD_IN_WORDS = {
+    *("aws deploy", "aws destroy", "modem disable-cdrom"),
+    *("system update", "system rollback", "system commit"),
+}
+"""What is done is told step by step, for people; programs get it at the end, as one document."""
+
+
+def _do(arguments: SimpleNamespace) -> int:
+    if arguments.words in TOLD_IN_WORDS and arguments.json:
+        from failberry.ctl import commands
+
+        return commands.as_document(arguments, _run)
+    return _run(arguments)
 
 
 def _run(arguments: SimpleNamespace) -> int:
@@ -68,10 +93,8 @@ def _run(arguments: SimpleNamespace) -> int:
             from failberry.ctl import dns
 
             return dns.run(arguments)
-        case ["system", _]:
-            from failberry.ctl import system
-
-            return system.run(arguments)
+        case ["system" | "notify" | "web" as part, _]:
+            return _beside(arguments, part)
         case ["aws", part]:
             from failberry.ctl import aws
 
@@ -90,6 +113,21 @@ def _run(arguments: SimpleNamespace) -> int:
         "version": commands.version,
     }[arguments.words]
     return run(arguments)
+
+
+def _beside(arguments: SimpleNamespace, part: str) -> int:
+    """Ask others than the daemon."""
+    if part == "notify":
+        from failberry.ctl import notify
+
+        return notify.run(arguments)
+    if part == "web":
+        from failberry.ctl import web
+
+        return web.run(arguments)
+    from failberry.ctl import system
+
+    return system.run(arguments)
 
 
 def _looking(arguments: SimpleNamespace, part: str) -> int:

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 from failberry import __version__
 from failberry.control import SOCKET
 from failberry.ctl import CHILD, CONFIG_FILE, EXIT_CODES
-from failberry.ctl.kinds import KINDS, SEVERITIES
+from failberry.ctl.kinds import KINDS, LINES, SEVERITIES
+from failberry.notify import SOCKET as NOTIFIER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ COMMANDS = {
     "aws destroy": "remove our functions from AWS, and their keys; records and health checks stay",
     "aws doctor": "look whether functions, key, lines, records and health checks fit together; costs",
     "aws policy": "print what an AWS key may do at the least, as IAM's JSON",
+    "web password": "set the password of the dashboard: asks for it, or reads it from standard input",
+    "notify status": "show who is told of what happens: what waits, what was sent, what failed and why",
+    "notify test": "send a test to each receiver and hook, or to one, and say what happened; may cost",
     "system status": "show the SD card's two slots, how the last update went, and what the next start takes",
     "system update": "update now: in the slot that does not run, then restart into it to try it",
     "system rollback": "restart into the other slot, the one before the last update; asks before",
@@ -106,17 +110,26 @@ _CHILD = (
     "--child",
     {"metavar": "PATH", "default": CHILD, "help": f"the socket of failberry-dns (default: {CHILD})"},
 )
+_NOTIFIER = (
+    "--notifier",
+    {
+        "metavar": "PATH",
+        "default": NOTIFIER,
+        "help": "the socket of failberry-notify (default: %(default)s)",
+    },
+)
 _ADOPT = ("--adopt", {"action": "store_true", "help": "replace records of others that are in the way"})
 COMMON: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--socket", {"metavar": "PATH", "help": f"the daemon's socket (default: {SOCKET})"}),
     ("--config", {"metavar": "PATH", "help": f"configuration file (default: {CONFIG_FILE})"}),
+    ("--color", {"choices": ("auto", "always", "never"), "help": "default: auto, where a terminal shows it"}),
 )
 """What every command takes."""
 OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "status": (_JSON, _WATCH),
     "failover": (_JSON, _WATCH),
     "failover force": (
-        ("line", {"choices": ("wired", "cellular", "auto"), "help": "which line"}),
+        ("line", {"choices": (*LINES, "auto"), "help": "which line"}),
         (
             "--for",
             {"dest": "seconds", "metavar": "TIME", "type": _seconds, "help": "for so long: 45m, 2h, 1d"},
@@ -210,16 +223,39 @@ OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
         _NO_WAIT,
     ),
     "modem at": (("text", {"metavar": "AT-COMMAND", "help": "for example 'AT+CSQ'; quote it"}), _JSON),
-    "modem disable-cdrom": (_YES,),
+    "modem disable-cdrom": (_YES, _JSON),
+    "web password": (
+        (
+            "--file",
+            {
+                "metavar": "PATH",
+                "default": "/etc/failberry/web.password",
+                "help": "where its hash is kept (default: %(default)s)",
+            },
+        ),
+        ("--no-restart", {"action": "store_true", "help": "only write the file: the page goes on as it is"}),
+    ),
+    "notify status": (_JSON, _NOTIFIER),
+    "notify test": (
+        (
+            "channel",
+            {"nargs": "?", "metavar": "CHANNEL", "help": "a receiver's name, or hook:FILE; default: all"},
+        ),
+        _JSON,
+        _NOTIFIER,
+    ),
     "system status": (_JSON,),
     "system update": (
         ("--again", {"action": "store_true", "help": "try package versions again that were given up"}),
         _NO_WAIT,
+        _JSON,
     ),
     "system rollback": (
         _YES,
         ("--force", {"action": "store_true", "help": "even into a slot that was given up"}),
+        _JSON,
     ),
+    "system commit": (_JSON,),
     "aws deploy": (
         *_AWS,
         _YES,
@@ -228,11 +264,13 @@ OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
             "--set",
             {"metavar": "NAME=VALUE", "action": "append", "help": "a parameter of lambda/template.yaml"},
         ),
+        _JSON,
     ),
     "aws destroy": (
         *_AWS,
         _YES,
         ("--forget-key", {"action": "store_true", "help": "delete the Pi's key, too"}),
+        _JSON,
     ),
     "aws doctor": (*_AWS, _JSON),
     "aws policy": (
@@ -261,7 +299,7 @@ def parse(words: Sequence[str]) -> SimpleNamespace:
     meant = [name for name in COMMANDS if name.split()[0] in words]
     wants_help = not {"-h", "--help"}.isdisjoint(words)
     built = meant if meant and not wants_help else [*COMMANDS]
-    return parser(built).parse_args(words, SimpleNamespace(socket=SOCKET, config=None))
+    return parser(built).parse_args(words, SimpleNamespace(socket=SOCKET, config=None, color="auto"))
 
 
 def parser(commands: Sequence[str]) -> argparse.ArgumentParser:

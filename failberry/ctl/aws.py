@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from failberry.aws.session import Connect, Session
     from failberry.aws.settings import Settings
     from failberry.core.snapshot import UplinkName
+    from failberry.naming import Dns
 
     Command = Callable[[SimpleNamespace, Settings, Connect | None], int]
 
@@ -42,23 +43,31 @@ def destroy(arguments: SimpleNamespace, connect: Connect | None = None) -> int:
     return _with_settings(arguments, _destroy, connect)
 
 
-def policy(arguments: SimpleNamespace, connect: Connect | None = None) -> int:
+def policy(arguments: SimpleNamespace) -> int:
     """Print what a key may do at the least."""
-    return _with_settings(arguments, _policy, connect)
+    return _in_words(lambda: _policy(arguments))
 
 
 def _with_settings(arguments: SimpleNamespace, command: Command, connect: Connect | None) -> int:
     from failberry.aws import settings as reading
 
-    try:
+    def act() -> int:
         settings = reading.load(arguments.config or CONFIG_FILE)
+        return command(arguments, replace(settings, dns=_placed(settings.dns, arguments.region)), connect)
+
+    return _in_words(act)
+
+
+def _placed(dns: Dns, region: str | None) -> Dns:
+    return dns if region is None else replace(dns, region=region)
+
+
+def _in_words(act: Callable[[], int]) -> int:
+    try:
+        return act()
     except ConfigError as error:
         print(config_problems(error, style=Style.of(sys.stderr, os.environ)), file=sys.stderr)
         return CONFIG
-    if arguments.region is not None:
-        settings = replace(settings, dns=replace(settings.dns, region=arguments.region))
-    try:
-        return command(arguments, settings, connect)
     except ModuleNotFoundError as missing:
         if missing.name not in _PACKAGES:
             raise
@@ -129,11 +138,14 @@ def _destroy(arguments: SimpleNamespace, settings: Settings, connect: Connect | 
     return OK
 
 
-def _policy(arguments: SimpleNamespace, settings: Settings, _: Connect | None) -> int:
+def _policy(arguments: SimpleNamespace) -> int:
     from failberry.aws import policy as policies
+    from failberry.aws import settings as reading
 
+    config = reading.read(arguments.config or CONFIG_FILE)
+    dns = config.dns and _placed(config.dns, arguments.region)
     scope = policies.Scope(account=arguments.account, checks=tuple(arguments.check or ()))
-    document = policies.policy(arguments.role, settings.dns, scope)
+    document = policies.policy(arguments.role, dns, scope, topics=reading.topics(config))
     print(json.dumps(document, indent=2))
     if (size := policies.size(document)) > policies.ROOM:
         words = f"IAM takes {policies.ROOM} characters, and these are {size}: make two policies of it"
@@ -225,7 +237,7 @@ def _doctor(
     lines: Mapping[UplinkName, Line] | None,
 ) -> int:
     from failberry.aws.doctor import Level, diagnose
-    from failberry.aws.examine import Examination, lines_of
+    from failberry.aws.examine import Examination
     from failberry.aws.keyfile import KeyFile
     from failberry.aws.recordcare import look_at_addresses, look_at_costs, look_at_records
     from failberry.dns.wish import wish_of
@@ -236,7 +248,7 @@ def _doctor(
         desired,
         _session(arguments, connect),
         key_file=KeyFile(arguments.key_file),
-        lines=lines or lines_of(settings),
+        lines=lines or settings.lines(),
     ).look()
     findings = [
         *diagnose(settings.config, settings.dns, evidence),

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 
 from failberry import __version__
-from failberry.ctl import ATTENTION, CONFIG, CONFIG_FILE, OK, UNIT, client
+from failberry.control import client
+from failberry.ctl import ATTENTION, CONFIG, CONFIG_FILE, OK, UNIT, USAGE
 from failberry.ctl.screen import view
 from failberry.ctl.style import Style, clean
 from failberry.ctl.words import config_problems
@@ -106,11 +107,11 @@ def _show(arguments: SimpleNamespace, toml: str, warnings: Sequence[str]) -> int
 
 def reload(arguments: SimpleNamespace) -> int:
     """Have the daemon read its configuration again."""
+    pending: list[str] = []
     try:
-        return request(
+        code = request(
             arguments,
-            lambda: _call(arguments, "Reload"),
-            done="The configuration was read again and is in force.",
+            lambda: pending.extend(client.call(arguments.socket, "Reload").get("pending", ())),
         )
     except client.RefusedError as refused:
         if refused.error != _INVALID:
@@ -124,6 +125,13 @@ def reload(arguments: SimpleNamespace) -> int:
         code = _bad(view(refused.parameters), style)
         print("\nNothing was changed: failberryd keeps the configuration that it had.", file=sys.stderr)
         return code
+    if code != OK:
+        return code
+    words = "The configuration was read again and is in force."
+    if pending:
+        settings = clean(", ".join(pending))
+        words += f" What has changed of {settings} takes effect when the Pi starts again: `sudo reboot`."
+    return told(arguments, words, done=True)
 
 
 def forget_pin(arguments: SimpleNamespace) -> int:
@@ -163,7 +171,7 @@ def request(arguments: SimpleNamespace, ask: Callable[[], int | None], *, done: 
     try:
         code = ask()
     except client.RefusedError as refused:
-        reason = clean(str(refused.parameters.get("reason")))
+        reason = clean(refused.reason)
         if refused.error == _DENIED:
             reason = f"Only root may do that: `sudo failberryctl {arguments.words}`"
         elif refused.error == _REFUSED:
@@ -187,6 +195,22 @@ def told(arguments: SimpleNamespace, words: str, *, done: bool) -> int:
         print(words)
         return OK
     return refuse(words)
+
+
+def as_document(arguments: SimpleNamespace, act: Callable[[SimpleNamespace], int]) -> int:
+    """Do what is told in words, and give these words to a program when it has ended."""
+    import contextlib  # late, both: programs alone want it
+    import io
+
+    if not getattr(arguments, "yes", True):
+        print("--json asks nothing: it goes with --yes.", file=sys.stderr)
+        return USAGE
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = act(SimpleNamespace(**{**vars(arguments), "json": False}))
+    words = said.getvalue().strip()
+    _print({"version": 1, "command": arguments.words, "done": code == OK, "words": words})
+    return code
 
 
 def _for_programs(arguments: SimpleNamespace) -> bool:

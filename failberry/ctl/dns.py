@@ -17,8 +17,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from failberry.config import Config
+from failberry.control import client
 from failberry.core.snapshot import NameState
-from failberry.ctl import ATTENTION, CONFIG, CONFIG_FILE, OK, UNREACHABLE, USAGE, child, client, nameservers
+from failberry.ctl import ATTENTION, CONFIG, CONFIG_FILE, OK, UNREACHABLE, USAGE, child, nameservers
 from failberry.ctl.commands import refuse
 from failberry.ctl.dnsscreen import (
     Standing,

@@ -11,7 +11,8 @@ from typing import Any
 
 from failberry.adapters.inspection import Places, inspect
 from failberry.adapters.inspection.daemon import Unasked
-from failberry.ctl import ATTENTION, CONFIG_FILE, NO_LINE, OK, client
+from failberry.control import client
+from failberry.ctl import ATTENTION, CONFIG_FILE, NO_LINE, OK
 from failberry.ctl.style import Style, clean
 from failberry.ctl.words import count, sentence
 from failberry.doctor.diagnose import diagnose
@@ -37,7 +38,7 @@ class Daemon:
         except client.UnreachableError as error:
             return Unasked(why=str(error), stopped=error.stopped)
         except client.RefusedError as refused:
-            return Unasked(why=str(refused.parameters.get("reason") or refused.error))
+            return Unasked(why=refused.reason)
 
 
 def look(arguments: SimpleNamespace, places: Places | None = None) -> Evidence:

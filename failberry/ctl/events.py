@@ -8,7 +8,8 @@ import sys
 import time
 from types import SimpleNamespace
 
-from failberry.ctl import OK, client
+from failberry.control import client
+from failberry.ctl import OK
 from failberry.ctl.screen import view
 from failberry.ctl.stories import is_detail, line, told
 from failberry.ctl.style import Style

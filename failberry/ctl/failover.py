@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from types import SimpleNamespace
 
-from failberry.ctl import USAGE, client, status
+from failberry.control import client
+from failberry.ctl import USAGE, status
 from failberry.ctl.commands import request
 from failberry.ctl.screen import NAMES, Page, active_row, line_row, next_row, verdict, view
 from failberry.ctl.style import Style

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
 
-from failberry.ctl import ATTENTION, OK, WAITING, client
+from failberry.control import client
+from failberry.ctl import ATTENTION, OK, WAITING
 from failberry.ctl.repair import step_words
 from failberry.ctl.screen import STATES, view
 from failberry.ctl.status import understood
@@ -33,7 +34,7 @@ _INDENT = 9
 def follow(arguments: SimpleNamespace, ask: Callable[[], None], *, rung: str, deadline: float = 0.0) -> int:
     """Ask for a step, tell what happens, and return what came of it as an exit code.
 
-    ``ask`` raises what :func:`failberry.ctl.client.call` raises.  Ctrl-C ends the watching only.
+    ``ask`` raises what :func:`failberry.control.client.call` raises.  Ctrl-C ends the watching only.
     """
     style = Style.of(sys.stdout, os.environ)
     # The look before the request comes first, so that nothing that follows from it is missed.

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 
-from failberry.ctl import ATTENTION, OK, client
+from failberry.control import client
+from failberry.ctl import ATTENTION, OK
 from failberry.ctl.commands import refuse, request
 from failberry.ctl.screen import view
 from failberry.ctl.style import Style
@@ -148,7 +149,7 @@ def disable_cdrom(arguments: SimpleNamespace) -> int:
     style = Style.of(sys.stdout, os.environ)
     told: dict[str, Any] = {}
 
-    def ask(**parameters: bool) -> None:
+    def ask(**parameters: Any) -> None:
         answer = client.call(arguments.socket, "DisableCdrom", patience=AT_PATIENCE, **parameters)
         told.update(answer["cdrom"])
 

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 
+from failberry.control import client
 from failberry.core.snapshot import UplinkName
-from failberry.ctl import ATTENTION, OK, USAGE, child, client, dns
+from failberry.ctl import ATTENTION, OK, USAGE, child, dns
 from failberry.ctl.screen import NAMES
 from failberry.dns.messages import MoveRequest, MoveResult
 from failberry.dns.wish import wish_of

@@ -1,4 +1,4 @@
-"""Names of the kinds of events, for the command line: :mod:`failberry.core.kinds` is slow to import."""
+"""Names in the daemon's documents, for whom the enumerations in :mod:`failberry.core` are too slow for."""
 
 KINDS = (
     "started",
@@ -17,3 +17,4 @@ KINDS = (
     "other",
 )
 SEVERITIES = ("info", "notice", "warning", "error")
+LINES = ("wired", "cellular")

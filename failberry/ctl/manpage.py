@@ -60,7 +60,7 @@ def _page() -> Iterator[str]:
     yield ".B failberryctl"
     for name, details in COMMON:
         yield f".RB [ {_plain(name)}"
-        yield f".IR {details['metavar']} ]"
+        yield f".IR {details.get('metavar') or '|'.join(details['choices'])} ]"
     yield ".I COMMAND"
     yield ".SH DESCRIPTION"
     yield ".B failberryctl"

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 from failberry.control import is_age
 from failberry.ctl import ATTENTION, NO_LINE, OK
+from failberry.ctl.kinds import LINES
 from failberry.ctl.style import Style, bar_count, clean
 from failberry.ctl.words import count, sentence
 from failberry.units import duration, size
@@ -89,7 +90,7 @@ def verdict(status: Snapshot) -> int:
     if status.active is None:
         return NO_LINE
     lines_up = status.wired.state == status.cellular.state == "up"
-    return OK if lines_up and not _problems(status) else ATTENTION
+    return OK if lines_up and not problems(status) else ATTENTION
 
 
 def screen(status: Snapshot, *, style: Style, clock: float, system: str = "") -> list[str]:
@@ -97,10 +98,10 @@ def screen(status: Snapshot, *, style: Style, clock: float, system: str = "") ->
 
     ``system``: how the SD card's slots are, in a sentence.
     """
-    problems = _problems(status)
+    found = problems(status)
     page = Page(style=style, clock=clock)
-    page.headline(_headline(status, problems), ("good", "attention", "bad")[verdict(status)])
-    for number, problem in enumerate(problems, start=1):
+    page.headline(headline(status, found), ("good", "attention", "bad")[verdict(status)])
+    for number, problem in enumerate(found, start=1):
         page.problem(number, problem)
     page.blank()
     active_row(page, status)
@@ -179,31 +180,32 @@ class Page:
         return text
 
 
-def _problems(status: Snapshot) -> list[Notice]:
+def problems(status: Snapshot) -> list[Notice]:
     """Whatever needs attention: the daemon's own list, and what only its other fields tell."""
-    problems = list(status.warnings)
-    told = [each.cure for each in problems] + [each.text for each in problems]
+    found = list(status.warnings)
+    told = [each.cure for each in found] + [each.text for each in found]
     modem = status.modem
     if modem.advice and not any(modem.advice in each for each in told):
-        problems.append(_notice(f"modem: {modem.reason}", modem.advice))
+        found.append(_notice(f"modem: {modem.reason}", modem.advice))
     for name, kernel in (("routes", status.routes), ("firewall", status.firewall)):
         if kernel.problem and not any(kernel.problem in each for each in told):
-            problems.append(_notice(f"the kernel did not take our {name}: {kernel.problem}", ""))
-    return problems
+            found.append(_notice(f"the kernel did not take our {name}: {kernel.problem}", ""))
+    return found
 
 
 def _notice(text: str, cure: str) -> Any:
     return SimpleNamespace(text=text, cure=cure)
 
 
-def _headline(status: Snapshot, problems: list[Notice]) -> str:
-    more = f" {count(len(problems), 'problem', 'problems')}:" if problems else ""
+def headline(status: Snapshot, found: list[Notice]) -> str:
+    """Which line carries the house, and how many problems were found."""
+    more = f" {count(len(found), 'problem', 'problems')}:" if found else ""
     if status.active is None:
         return f"No line works.{more}"
     traffic = f"Traffic goes over the {NAMES[status.active]}."
-    if problems:
+    if found:
         return traffic + more
-    for name in ("wired", "cellular"):
+    for name in LINES:
         state = getattr(status, name).state
         if state != "up":
             fares = "does not answer at the moment" if state == "suspect" else "is down"
@@ -283,13 +285,24 @@ def signal_row(page: Page, signal: SignalView) -> None:
     """The radio."""
     if signal.age is None:
         return
-    registration = _REGISTRATIONS.get(signal.registration or "", signal.registration)
-    network = ", ".join(filter(None, (signal.operator, signal.technology, registration)))
+    page.row("Signal", f"{_strength(signal, page.style)}, {duration(signal.age)} ago", _network(signal))
+
+
+def signal_words(signal: SignalView, style: Style) -> str:
+    """The radio in one line."""
+    return ", ".join(filter(None, (_strength(signal, style), _network(signal))))
+
+
+def _strength(signal: SignalView, style: Style) -> str:
     strength = "strength unknown"
     if signal.percent is not None:
-        strength = f"{page.style.bars(signal.percent)} {_STRENGTHS[bar_count(signal.percent)]}"
-    dbm = f", {signal.dbm} dBm" if signal.dbm is not None else ""
-    page.row("Signal", f"{strength}{dbm}, {duration(signal.age)} ago", network)
+        strength = f"{style.bars(signal.percent)} {_STRENGTHS[bar_count(signal.percent)]}"
+    return f"{strength}, {signal.dbm} dBm" if signal.dbm is not None else strength
+
+
+def _network(signal: SignalView) -> str:
+    registration = _REGISTRATIONS.get(signal.registration or "", signal.registration)
+    return ", ".join(filter(None, (signal.operator, signal.technology, registration)))
 
 
 def _usage(page: Page, usage: UsageView) -> None:

@@ -6,24 +6,21 @@ import json
 import os
 import sys
 import time
+from functools import partial
 from types import SimpleNamespace
 
-from failberry.ctl import ATTENTION, client, systemscreen
-from failberry.ctl.screen import older, screen, verdict, view
-from failberry.ctl.style import Style
-from failberry.ctl.words import unreachable
+from failberry.control import client
+from failberry.ctl import ATTENTION, systemscreen
+from failberry.ctl.screen import screen, verdict, view
+from failberry.ctl.style import WIDEST, Style
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-DOCUMENT_VERSION = 1
-TICK = 1.0
-"""Seconds between two redraws of the live view while nothing happens: the countdown moves."""
-RECONNECT = 600.0
-"""Seconds for which the live view waits for a daemon that went away."""
+    from failberry.ctl.live import Heard
 
-_HOME, _CLEAR_LINE, _CLEAR_BELOW, _CLEAR = "\x1b[H", "\x1b[K", "\x1b[J", "\x1b[2J"
+DOCUMENT_VERSION = 1
 
 
 class Face:
@@ -87,30 +84,43 @@ def _stream(arguments: SimpleNamespace, style: Style, face: Any) -> int:
 
 
 def _live(arguments: SimpleNamespace, style: Style, face: Any) -> int:
-    """For terminals: one screen, redrawn in place, that outlives a restart of the daemon."""
-    give_up = None
-    sys.stdout.write(_CLEAR)
-    while True:
-        try:
-            document, heard = None, 0.0
-            for told in client.watch(arguments.socket, tick=TICK):
-                if told is not None:
-                    document, heard = told, time.monotonic()
-                    give_up = time.monotonic() + RECONNECT
-                    if not understood(document):
-                        return ATTENTION
-                if document is not None:
-                    _draw(face.text(older(document, time.monotonic() - heard), style, time.time()))
-        except client.UnreachableError as lost:
-            if give_up is None or time.monotonic() > give_up:
-                raise
-            _draw(
-                [unreachable(arguments.socket, lost.cause, style=style), "", "Waiting for it. Ctrl-C ends."]
-            )
-            time.sleep(TICK)
+    """For terminals: one screen that is redrawn in place and outlives a restart of the daemon."""
+    from failberry.ctl import live  # late: it is for terminals alone
+
+    # The first answer comes before the screen is taken: what is wrong stays readable, with its exit status.
+    document = client.call(arguments.socket, "GetStatus")["status"]
+    if not understood(document):
+        return ATTENTION
+    whole = face is Face
+    draw = _whole if whole else partial(_part, face)
+    return live.run(arguments, document, draw, style, history=whole)
 
 
-def _draw(lines: list[str]) -> None:
-    text = "\n".join(lines).replace("\n", f"{_CLEAR_LINE}\n")
-    sys.stdout.write(f"{_HOME}{text}{_CLEAR_LINE}\n{_CLEAR_BELOW}")
-    sys.stdout.flush()
+def _whole(heard: Heard, style: Style, height: int, clock: float) -> list[str]:
+    """The picture of everything."""
+    from failberry.ctl.picture import Scene, picture  # late, as above
+
+    samples = heard.samples
+    scene = Scene(
+        view(heard.document),
+        wired=samples["wired"],
+        cellular=samples["cellular"],
+        events=heard.events,
+        lost=heard.lost,
+    )
+    return picture(scene, style=style, height=height, clock=clock)
+
+
+def _part(face: Any, heard: Heard, style: Style, height: int, clock: float) -> list[str]:
+    """What other commands show, as far as there is room."""
+    narrow = Style(width=min(style.width, WIDEST), utf8=style.utf8, colour=style.colour)
+    lines = (
+        [style.paint(each, "bad") for each in narrow.wrap(f"{heard.lost} Trying again.")]
+        if heard.lost
+        else []
+    )
+    lines += face.text(heard.document, narrow, clock)
+    if len(lines) >= height:
+        lines = [*lines[: height - 2], "…" if style.utf8 else "..."]
+    lines += [""] * (height - 1 - len(lines))
+    return [*lines, style.paint("q ends", "dim")]

@@ -6,12 +6,14 @@ import os
 import textwrap
 from collections.abc import Mapping
 
+from failberry.printable import printable
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
 NARROWEST, WIDEST = 40, 80
-_CODES = {"good": "1;32", "attention": "1;33", "bad": "1;31", "strong": "1"}
+_CODES = {"good": "1;32", "attention": "1;33", "bad": "1;31", "strong": "1", "dim": "2"}
 
 
 class Style:
@@ -32,7 +34,8 @@ class Style:
             width=max(NARROWEST, min(width or WIDEST, WIDEST)),
             # The kernel's console has the Latin letters, but not the blocks.
             utf8=_speaks_utf8(environment) and not (terminal and kind == "linux"),
-            colour=terminal and not environment.get("NO_COLOR") and kind not in ("", "dumb"),
+            colour=not environment.get("NO_COLOR")
+            and (environment.get("CLICOLOR_FORCE", "0") != "0" or (terminal and kind not in ("", "dumb"))),
         )
 
     @property
@@ -75,7 +78,7 @@ def bar_count(percent: int) -> int:
 
 def clean(text: str) -> str:
     """Defuse what a modem or a carrier called itself: no control character reaches the terminal."""
-    return "".join(each if each.isprintable() else "?" for each in text)
+    return printable(text)
 
 
 def _speaks_utf8(environment: Mapping[str, str]) -> bool:

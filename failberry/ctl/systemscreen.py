@@ -9,6 +9,7 @@ import json
 
 from failberry.ctl import ATTENTION, OK
 from failberry.ctl.style import clean
+from failberry.system import LEDGER, PROGRESS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from failberry.ctl.screen import Page
 
-STATE = "/var/lib/failberry-system/state.json"
-PROGRESS = "/run/failberry-system/progress.json"
 COMMAND_LINE = "/proc/cmdline"
 _LARGEST = 1 << 16
 
@@ -67,7 +66,7 @@ def running_slot(path: str) -> str:
 def row() -> str:
     """One line for ``failberryctl status``; empty: this is no image of ours, or nothing is known."""
     running = running_slot(COMMAND_LINE)
-    return one_line(load(STATE), load(PROGRESS), running) if running else ""
+    return one_line(load(LEDGER), load(PROGRESS), running) if running else ""
 
 
 def one_line(state: dict[str, Any], progress: dict[str, Any], running: str) -> str:

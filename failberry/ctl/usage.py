@@ -6,8 +6,11 @@ import time
 from datetime import date, datetime
 from types import SimpleNamespace
 
-from failberry.ctl import ATTENTION, OK, client, status
+from failberry.control import client
+from failberry.ctl import ATTENTION, OK, status
+from failberry.ctl.cells import bar
 from failberry.ctl.commands import request
+from failberry.ctl.cycles import REACH, STEP, cycles
 from failberry.ctl.screen import Page, view
 from failberry.ctl.style import Style
 from failberry.ctl.words import count
@@ -15,11 +18,16 @@ from failberry.units import duration, size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
+    from failberry.control.answers import SampleView
     from failberry.core.snapshot import UsageView
 
 DAY = 86_400.0
+BAR = 40
+"""Cells of a bar."""
+_DATE, _BESIDE = 12, 30
 _STATES = {
     "warned": "a percentage that you wished to be warned at is passed",
     "capped": "the cap is reached, and usage.action is in force",
@@ -28,10 +36,13 @@ _STATES = {
 
 
 class Usage:
-    """The usage alone."""
+    """The usage alone, of this cycle and of those before it."""
 
-    @staticmethod
-    def text(document: Any, style: Style, clock: float) -> list[str]:
+    def __init__(self, samples: Sequence[SampleView] = ()) -> None:
+        self._samples = samples
+        """Of the mobile line, as :mod:`failberry.ctl.cycles` wants them."""
+
+    def text(self, document: Any, style: Style, clock: float) -> list[str]:
         """For people; ``clock`` is the time of day, in seconds since the epoch."""
         told = view(document)
         usage, running = told.usage, told.running_for
@@ -49,14 +60,39 @@ class Usage:
             f"{size(usage.probes_used)} were its own questions, whatever line carried the house"
             f"{_monthly(usage.probes_used, running)}",
         )
-        return page.lines
+        return page.lines + self._bars(usage, expected, style, clock)
 
-    @staticmethod
-    def part(document: Any) -> Any:
+    def _bars(self, usage: UsageView, expected: int | None, style: Style, clock: float) -> list[str]:
+        """One for each cycle, all of one scale."""
+        known = cycles(usage, self._samples, clock)
+        top = max([usage.cap or 0, expected or 0, *(each.used for each in known)], default=0)
+        if not top:
+            return []
+        lines = ["", *style.wrap(_legend(usage.cap, top, style))]
+        columns = min(BAR, style.width - _BESIDE)
+        for each in known:
+            coming = (expected or 0) / top if each is known[0] else 0.0
+            drawn = bar(each.used / top, columns, style, expected=coming)
+            if usage.cap and usage.cap < top:
+                drawn = _marked(drawn, usage.cap / top, style)
+            share = f", {100 * each.used / usage.cap:.0f} %" if usage.cap else ""
+            over = usage.cap is not None and each.used >= usage.cap
+            painted = style.paint(drawn, "bad" if over else "good")
+            lines.append(f"{each.began.isoformat():<{_DATE}}{painted} {size(each.used)}{share}")
+        return lines
+
+    def part(self, document: Any) -> Any:
         """For programs."""
-        expected = projection(view(document["usage"]), time.time())
+        usage, now = view(document["usage"]), time.time()
         names = ("version", "failberry", "running_for", "usage")
-        return {name: document[name] for name in names} | {"projection": expected}
+        told = [
+            {"began": each.began.isoformat(), "ends": each.ends.isoformat(), "used": each.used}
+            for each in cycles(usage, self._samples, now)
+        ]
+        return {name: document[name] for name in names} | {
+            "projection": projection(usage, now),
+            "cycles": told,
+        }
 
     @staticmethod
     def code(document: Any) -> int:
@@ -88,9 +124,34 @@ def _monthly(octets: int, running: float) -> str:
     return f"; {size(round(octets * 30 * DAY / running))} a month" if running >= 3600 and octets else ""
 
 
+def _legend(cap: int | None, top: int, style: Style) -> str:
+    words = f"Each billing cycle by its first day, {'▒' if style.utf8 else '+'} expected"
+    if not cap:
+        return words
+    place = "at the end" if cap == top else "at │" if style.utf8 else "at |"
+    return f"{words}, the cap {place}"
+
+
+def _marked(drawn: str, share: float, style: Style) -> str:
+    """Show where the cap is in a bar that goes beyond it."""
+    first = 0 if style.utf8 else 1  # the bracket
+    place = first + min(len(drawn) - 1 - 2 * first, round(share * (len(drawn) - 2 * first)))
+    return drawn[:place] + ("│" if style.utf8 else "|") + drawn[place + 1 :]
+
+
 def show(arguments: SimpleNamespace) -> int:
     """What is used."""
-    return status.run(arguments, Usage)
+    return status.run(arguments, Usage(_past(arguments.socket)))
+
+
+def _past(path: str) -> tuple[Any, ...]:
+    """Samples of a year; none where the history fails, or the daemon is older than it."""
+    since = max(0.0, time.time() - REACH)
+    try:
+        told = client.call(path, "Samples", line="cellular", since=since, step=STEP)
+    except client.RefusedError:
+        return ()
+    return tuple(view(told["samples"]))
 
 
 def correct(arguments: SimpleNamespace) -> int:

@@ -7,7 +7,8 @@ import os
 import sys
 from types import SimpleNamespace
 
-from failberry.ctl import CONFIG_FILE, OK, client
+from failberry.control import client
+from failberry.ctl import CONFIG_FILE, OK
 from failberry.ctl.hardware import HUB_PATIENCE, plan_lines
 from failberry.ctl.screen import view
 from failberry.ctl.style import Style

@@ -22,7 +22,8 @@ from types import SimpleNamespace
 from failberry import configfile
 from failberry.adapters.inspection import machine, network, sim
 from failberry.config import MOBILE_INTERFACE, Mode
-from failberry.ctl import ATTENTION, CONFIG_FILE, OK, UNIT, WAITING, client
+from failberry.control import client
+from failberry.ctl import ATTENTION, CONFIG_FILE, OK, UNIT, WAITING
 from failberry.ctl.commands import refuse
 from failberry.ctl.doctor import Daemon
 from failberry.ctl.style import Style, clean
