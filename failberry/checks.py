@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address, ip_interface, ip_network
 
+from failberry.namechecks import LONGEST_NAME
 from failberry.tomltext import shown
 
 # Plain text, compiled where it is first used: most files set few things, and a start shall be quick.
@@ -165,7 +166,7 @@ def name_servers(value: tuple[str, ...]) -> str | None:
 
 def host_name(value: str) -> str | None:
     """A name that can be asked for (RFC 1123 section 2.1), with at least two labels."""
-    if len(value) > 253 or not re.fullmatch(_HOST_NAME, value):
+    if len(value) > LONGEST_NAME or not re.fullmatch(_HOST_NAME, value):
         return f"{shown(value)} is not a host name; write one like example.com"
     return None
 

@@ -13,7 +13,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from failberry import checks
 from failberry.card import Lan, System
+from failberry.dashboard import Web
 from failberry.naming import Dns
+from failberry.notifying import Notify, Receiver
 from failberry.policy import Failover, Probe, Standby, Usage, Vrrp
 from failberry.setting import setting
 
@@ -346,6 +348,9 @@ class Config:
     firewall: Firewall = Firewall()
     port_forward: tuple[PortForward, ...] = ()
     health: Health = Health()
+    web: Web | None = None
+    notify: Notify = Notify()
+    receiver: tuple[Receiver, ...] = ()
     system: System = System()
 
     @property

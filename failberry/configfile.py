@@ -13,6 +13,7 @@ import stat
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import NoReturn
 
 from failberry.card import Lan, System
@@ -28,6 +29,8 @@ __all__ = ["config_from_mapping", "config_from_text", "load", "reference", "samp
 
 OF_THE_IMAGE = "/usr/lib/systemd/system/failberry-firstboot.service"
 """Is there only where the SD card is ours, and its settings have an effect."""
+_AT_ONCE = {"system.updates", "system.update_window"}
+"""Of these settings, what is read whenever it is needed; all others are at the start."""
 
 SIZE_LIMIT = 64 * 1024
 """Bytes; the whole sample has 5,000."""
@@ -135,27 +138,49 @@ def _warnings(config: Config, path: str) -> Iterator[str]:
         yield f"{path}: every user of this machine can change it (chmod o= {path})"
 
 
+def pending(started: Config, now: Config) -> tuple[str, ...]:
+    """Settings that are others than at the start of the Pi, which alone takes note of them.
+
+    None where the SD card is not ours: there they have no effect at all, which :func:`warnings` tells.
+    """
+    return tuple(each for each in _differing(started, now) if each not in _AT_ONCE) if _on_the_image() else ()
+
+
 def _without_effect(config: Config) -> list[str]:
     """What is set, and is for the image alone, where this is none."""
-    if os.path.exists(OF_THE_IMAGE):  # noqa: PTH110 - pathlib costs 1 MB
-        return []
-    tables: list[tuple[str, System | Lan, System | Lan]] = [("system", config.system, System())]
-    if config.lan is not None:
-        tables.append(("lan", config.lan, Lan(interface=config.lan.interface)))
-    return [
-        f"{name}.{each.name}"
-        for name, table, default in tables
+    lan = config.lan and Lan(interface=config.lan.interface)
+    return [] if _on_the_image() else _differing(replace(config, system=System(), lan=lan), config)
+
+
+def _on_the_image() -> bool:
+    return os.path.exists(OF_THE_IMAGE)  # noqa: PTH110 - pathlib costs 1 MB
+
+
+def _differing(one: Config, other: Config) -> list[str]:
+    """Settings for the image in which two configurations differ."""
+    before, after = _of_the_image(one), _of_the_image(other)
+    return [each for each in before | after if before.get(each) != after.get(each)]
+
+
+def _of_the_image(config: Config) -> dict[str, object]:
+    tables: dict[str, System | Lan | None] = {"system": config.system, "lan": config.lan}
+    return {
+        f"{name}.{each.name}": getattr(table, each.name)
+        for name, table in tables.items()
+        if table is not None
         for each in declarations(type(table))
-        if getattr(table, each.name) != getattr(default, each.name)
-    ]
+    }
 
 
 def _secrets(config: Config) -> Iterator[str]:
     for section in declarations(Config):
-        if section.shape is Shape.TABLE:
-            for each in declarations(section.kind):
-                if each.secret and getattr(getattr(config, section.name), each.name):
-                    yield f"{section.name}.{each.name}"
+        if section.shape not in (Shape.TABLE, Shape.TABLES):
+            continue
+        found = getattr(config, section.name)
+        for each in declarations(section.kind):
+            tables = found if section.shape is Shape.TABLES else (found,)
+            if each.secret and any(getattr(table, each.name) for table in tables):
+                yield f"{section.name}.{each.name}"
 
 
 def _content(path: str) -> bytes:

@@ -10,6 +10,7 @@ from failberry.cardrules import card_faults
 from failberry.config import HEALTH_PORT, MOBILE_INTERFACE, Health, Mode, PortForward, Protocol
 from failberry.configread import Fault
 from failberry.naming import Dns, Publisher
+from failberry.notifyrules import receiver_faults
 from failberry.tomltext import KeyPath, dotted, literal
 
 _WIRED: KeyPath = ("wired", "interface")
@@ -27,8 +28,10 @@ def contradictions(well: Mapping[KeyPath, Any], given: AbstractSet[KeyPath]) -> 
     yield from _modem_ports(well)
     yield from _health_paths(well)
     yield from _port_forwards(well)
+    yield from _page_port(well)
     yield from _beside_a_router(well)
     yield from _names(well)
+    yield from receiver_faults(well)
     yield from card_faults(well, given)
 
 
@@ -58,6 +61,16 @@ def _interfaces(well: Mapping[KeyPath, Any], given: AbstractSet[KeyPath]) -> Ite
             path=("lan",),
             problem="has no place in standby-gateway mode, where the house is behind wired.interface",
             hint='remove [lan], or write mode = "dual-wan-router" if the Pi is the router',
+        )
+
+
+def _page_port(well: Mapping[KeyPath, Any]) -> Iterator[Fault]:
+    path = ("web", "port")
+    if well.get(path) == HEALTH_PORT:
+        yield Fault(
+            path=path,
+            problem=f"{HEALTH_PORT} is the health server's port",
+            hint="give the page another one, such as 8080",
         )
 
 

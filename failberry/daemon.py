@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from failberry import __version__, usbdeeds
-from failberry.adapters import heartbeat, refusal, systemd
+from failberry.adapters import heartbeat, notes, systemd
 from failberry.adapters.calendar import Calendar
 from failberry.adapters.dhcp import Lease
 from failberry.adapters.firewall import FirewallAdapter
@@ -39,6 +39,7 @@ from failberry.adapters.wiredresolvers import ResolverWatch
 from failberry.adapters.worker import HookSocket
 from failberry.config import Config
 from failberry.configfile import load, warnings
+from failberry.control import buttons
 from failberry.control.server import ControlServer, listen
 from failberry.control.service import Service
 from failberry.core.appliance import Appliance
@@ -55,6 +56,7 @@ from failberry.engine import Engine
 from failberry.errors import EX_CONFIG, AdapterError, ConfigError
 from failberry.health.heartbeat import Line
 from failberry.house import House, Places
+from failberry.notify import USER as NOTIFIER
 from failberry.past import Past
 from failberry.selftest import examine_router
 from failberry.usbdeeds import UsbDeeds
@@ -195,11 +197,16 @@ async def run(config: Config, places: Places, control: socket.socket) -> None:
             tasks.create_task(standby.attend(), name="standby"),
             tasks.create_task(names.attend(), name="names"),
             tasks.create_task(calendar.watch(), name="calendar"),
-            tasks.create_task(refusal.watch(post), name="refused version"),
+            tasks.create_task(notes.watch(post), name="notices of others"),
             tasks.create_task(
                 examine_router(lambda: house.config, engine.snapshot, post), name="examination of the router"
             ),
-            tasks.create_task(ControlServer(service).serve(control), name="control"),
+            tasks.create_task(
+                ControlServer(service, pressing=buttons.user(), texting=buttons.user(NOTIFIER)).serve(
+                    control
+                ),
+                name="control",
+            ),
             tasks.create_task(_tell(engine, service), name="status line"),
             tasks.create_task(_beat(house, places), name="heartbeat"),
             tasks.create_task(past.history.attend(), name="history"),
@@ -303,7 +310,10 @@ async def _reload_on(requested: asyncio.Event, house: House) -> None:
         requested.clear()
         systemd.notify("RELOADING=1")
         try:
-            await house.reload()
+            if waits := await house.reload():
+                systemd.journal(
+                    5, f"configuration: {', '.join(waits)}: changed; next: at the Pi's next start"
+                )
         except ConfigError as error:
             systemd.journal(3, f"{config_problems(error)}\nWhat was in force stays in force.")
         systemd.notify("READY=1")

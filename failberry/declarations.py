@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import StrEnum
 from types import UnionType
 from typing import Any, get_args, get_origin
@@ -44,20 +44,29 @@ class Declaration:
         return self.default is MISSING
 
 
-def declarations(table: type) -> Iterator[Declaration]:
+_READ: dict[type, tuple[Declaration, ...]] = {}
+"""By table: who reads one file asks for the same tables hundreds of times."""
+
+
+def declarations(table: type) -> tuple[Declaration, ...]:
     """Everything that may stand in a table, in the order of its declaration."""
-    for each in fields(table):
-        shape, kind = _shape(each.type)
-        yield Declaration(
-            name=each.name,
-            shape=shape,
-            kind=kind,
-            default=each.default,
-            doc=each.metadata["doc"] if shape is Shape.VALUE else (kind.__doc__ or ""),
-            example=each.metadata.get("example"),
-            check=each.metadata.get("check"),
-            secret=each.metadata.get("secret", False),
-        )
+    if table not in _READ:
+        _READ[table] = tuple(_declaration(each) for each in fields(table))
+    return _READ[table]
+
+
+def _declaration(field: Field[Any]) -> Declaration:
+    shape, kind = _shape(field.type)
+    return Declaration(
+        name=field.name,
+        shape=shape,
+        kind=kind,
+        default=field.default,
+        doc=field.metadata["doc"] if shape is Shape.VALUE else " ".join((kind.__doc__ or "").split()),
+        example=field.metadata.get("example"),
+        check=field.metadata.get("check"),
+        secret=field.metadata.get("secret", False),
+    )
 
 
 def _shape(annotation: Any) -> tuple[Shape, Any]:

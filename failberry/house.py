@@ -15,7 +15,7 @@ from failberry.adapters.serialport import ModemPorts
 from failberry.adapters.store import STATE_FILE, Store
 from failberry.adapters.usbpower import UsbPower
 from failberry.config import Config
-from failberry.configfile import load, show, warnings
+from failberry.configfile import load, pending, show, warnings
 from failberry.control.answers import (
     AtAnswer,
     CdromSwitch,
@@ -37,6 +37,7 @@ from failberry.core.history import Wanted
 from failberry.core.snapshot import Snapshot, UplinkName
 from failberry.core.steps import Rung
 from failberry.engine import Engine
+from failberry.texting import Texting
 from failberry.world import World
 
 
@@ -89,7 +90,7 @@ class House:
         report: Callable[[Report], None],
         history: History,
     ) -> None:
-        self.config = config
+        self.config = self._started = config
         self._places = places
         self._engine = engine
         self._world = world
@@ -97,6 +98,7 @@ class House:
         self._ports = ports
         self._bus = byhand.Bus(power)
         self._report = report
+        self._texting = Texting(store, ports, report)
         self._history = history
 
     async def status(self) -> Snapshot:
@@ -107,12 +109,16 @@ class House:
         """The configuration in force, without secrets."""
         return show(self.config), warnings(self.config, self._places.config)
 
-    async def reload(self) -> None:
-        """Read the file again; raises ConfigError, and then the old configuration stays."""
+    async def reload(self) -> tuple[str, ...]:
+        """Read the file again; return what of it waits for the Pi's next start.
+
+        Raises ConfigError, and then the old configuration stays.
+        """
         config = load(self._places.config)
         self.config = config
         self._world.reconfigure(config)
         self._engine.post(ConfigChanged(config=config))
+        return pending(self._started, config)
 
     async def redial(self) -> None:
         """Hang up and dial, now."""
@@ -168,6 +174,10 @@ class House:
     async def send_command(self, text: str) -> AtAnswer:
         """Send one AT command to the modem, if it may be sent now."""
         return await byhand.send_command(self._engine.appliance.modem, self._ports, text, report=self._report)
+
+    async def send_sms(self, receiver: str, text: str) -> int:
+        """Send a text message to a receiver of the configuration; return how many parts it took."""
+        return await self._texting.send(self._engine.appliance.modem, self.config, receiver, text)
 
     async def disable_cdrom(self, *, confirmed: bool) -> CdromSwitch:
         """Take the stick's CD-ROM away for good; without ``confirmed`` only tell how."""

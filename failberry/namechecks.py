@@ -22,6 +22,7 @@ CHECKER_REGIONS = (
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 NAME = rf"({_LABEL}\.)+{_LABEL}"
 LONGEST_NAME = 253
+"""Characters of a name as it is written (RFC 1035 section 2.3.4)."""
 OWNER = r"[a-z0-9][a-z0-9-]{0,30}"
 REGION = r"[a-z]{2}(-[a-z]+)+-[0-9]"
 INTERVALS = frozenset({10, 30})

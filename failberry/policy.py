@@ -75,9 +75,10 @@ class Probe:
     )
     cellular_budget: float = setting(
         "Megabytes a month (of 30 days) that may be spent on looking whether the mobile line still works. "
-        "Traffic in both directions makes a look needless, and one look is one ping: 74 bytes with its "
-        "answer. Half of it buys regular looks, the rest is for whoever does not answer: then all targets "
-        "and name servers are asked, three times. 0 never looks.",
+        "Traffic in both directions makes a look needless, but for one now and then while the house lives "
+        "by this line (a name server that answers moves bytes, too), and one look is one ping: 74 bytes with "
+        "its answer. Half of it buys regular looks, the rest is for whoever does not answer: then all "
+        "targets and name servers are asked, three times. 0 never looks.",
         default=5.0,
         check=checks.Between(0, 1000),
     )

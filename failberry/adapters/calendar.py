@@ -26,6 +26,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import failberry
+from failberry.adapters import programs
 from failberry.core.events import DayObserved
 
 LOOK_EVERY = 60.0
@@ -105,21 +106,7 @@ class Calendar:
             return False
         self._asked_at = now
         try:
-            asked = await asyncio.create_subprocess_exec(
-                *self._sources.ask,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
+            _, said = await programs.run(*self._sources.ask, deadline=ANSWER_TIME, complaints=False)
         except OSError:
             return False
-        try:
-            async with asyncio.timeout(ANSWER_TIME):
-                said, _ = await asked.communicate()
-        except TimeoutError:
-            return False
-        finally:
-            if asked.returncode is None:
-                asked.kill()
-                await asked.wait()
         return said.strip() == b"yes"

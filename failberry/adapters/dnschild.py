@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import overload
 
 from failberry.dns.messages import (
@@ -31,12 +32,13 @@ from failberry.dns.messages import (
     Result,
     StatusRequest,
     StatusResult,
+    TellRequest,
+    TellResult,
     decode_answer,
     encode_request,
 )
 from failberry.errors import AdapterError, AdapterReason
 
-_UNIT = "failberry-dns.socket"
 _MOST_PROGRESS = 200
 """Lines before the result; a plan has a dozen changes."""
 
@@ -51,6 +53,8 @@ class DnsChild:
 
     def __init__(self, path: str = SOCKET, *, deadline: float = DEADLINE) -> None:
         self._path = path
+        self._unit = PurePath(path).parent.name
+        """Of systemd; each has its socket in a folder of its name."""
         self._deadline = deadline
         self._turn = asyncio.Lock()
 
@@ -64,6 +68,8 @@ class DnsChild:
     async def ask(self, request: PublishRequest) -> PublishResult | Refusal: ...
     @overload
     async def ask(self, request: MoveRequest) -> MoveResult | Refusal: ...
+    @overload
+    async def ask(self, request: TellRequest) -> TellResult | Refusal: ...
 
     async def ask(self, request: Request) -> Result | Refusal:
         """Have it done; every failure is a Refusal, which says why and what to do.  Never raises.
@@ -88,14 +94,14 @@ class DnsChild:
                 await writer.drain()
                 return await _answer(reader, type(request))
         except (FileNotFoundError, ConnectionRefusedError):
-            words = f"nobody listens on {self._path}; `systemctl start {_UNIT}`"
+            words = f"nobody listens on {self._path}; `systemctl start {self._unit}.socket`"
             return NobodyListens(reason=AdapterReason.GONE, evidence=words)
         except OSError as error:
-            words = f"{self._path}: {error.strerror or error}; see `journalctl -u 'failberry-dns@*'`"
+            words = f"{self._path}: {error.strerror or error}; see `journalctl -u '{self._unit}@*'`"
             raise AdapterError(AdapterReason.REFUSED, words) from None
         except (MessageError, ValueError) as error:
             # readline() raises ValueError for a line that is too long.
-            words = f"the child gave no answer: {error}; see `journalctl -u 'failberry-dns@*'`"
+            words = f"the child gave no answer: {error}; see `journalctl -u '{self._unit}@*'`"
             raise AdapterError(AdapterReason.REFUSED, words) from None
 
 

@@ -21,12 +21,12 @@ from failberry.adapters.turning import Turning
 from failberry.core.facts import Address
 from failberry.core.probing import LATE, VOLLEY_GAP, Kind, Page, ProbeAnswered, ProbeMissed, ProbePlan
 from failberry.core.snapshot import UplinkName
+from failberry.namechecks import LONGEST_NAME
 
 CANARY_INTERVAL = 1.0
 UNHEARD_OF_EVERY = 30.0
 """Seconds between two questions to a server for a name that nobody has asked for before.  A router, and many
 a carrier's server, answers what it remembers with the Internet gone; more of them would burden strangers."""
-_LONGEST_NAME = 253
 _MOST_TASKS = 64
 """Name queries and pages of one line that are under way at once; more are not asked."""
 
@@ -260,4 +260,4 @@ class _Watched:
 def _unheard_of(name: str) -> str:
     """A name below this one that no server remembers; the answer is that there is none."""
     below = f"{os.urandom(4).hex()}.{name}"
-    return below if len(below) <= _LONGEST_NAME else name
+    return below if len(below) <= LONGEST_NAME else name

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from failberry.adapters import programs
 from failberry.adapters.sysfs import number, text
 from failberry.adapters.usbbus import SYSFS
 from failberry.core.events import UsbReset
@@ -32,8 +33,6 @@ _LARGEST_RECIPE = 65_536
 _NAME = re.compile(r"(?:\./)?([0-9a-f]{4}):([0-9a-f]{4})((?::[us][A-Z][a-z]=[^:/]+)*)")
 _ATTRIBUTES = {"uMa": "manufacturer", "uPr": "product", "uSe": "serial"}
 _DISK_ATTRIBUTES = {"sVe": "vendor", "sMo": "model", "sRe": "rev"}
-_BURIAL = 1.0
-"""Seconds that a killed child may take to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,36 +159,15 @@ async def _run(program: str, words: list[str], recipe: bytes, deadline: float) -
     with tempfile.TemporaryFile() as file:
         file.write(recipe)
         file.flush()
+        name = f"/proc/self/fd/{file.fileno()}"
         try:
-            child = await asyncio.create_subprocess_exec(
-                program,
-                *words,
-                "-c",
-                f"/proc/self/fd/{file.fileno()}",
-                pass_fds=(file.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
+            status, said = await programs.run(
+                program, *words, "-c", name, deadline=deadline, pass_fds=(file.fileno(),)
             )
+        except TimeoutError:
+            return f"{program} did not end within {deadline:g} s"
         except OSError as error:
             return f"{program} cannot be run ({error.strerror}); install the package usb-modeswitch"
-    try:
-        async with asyncio.timeout(deadline):
-            said, _ = await child.communicate()
-    except TimeoutError:
-        return f"{program} did not end within {deadline:g} s"
-    finally:
-        if child.returncode is None:
-            await _end(child)
-    if child.returncode == 0:
+    if status == 0:
         return None
-    tail = " ".join(said.decode(errors="replace").split())[-300:] or "no word"
-    return f"{program} failed (status {child.returncode}): {tail}"
-
-
-async def _end(child: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        child.kill()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_BURIAL):
-            await child.wait()
+    return f"{program} failed (status {status}): {programs.last_words(said) or 'no word'}"

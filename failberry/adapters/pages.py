@@ -17,6 +17,7 @@ from failberry.adapters.pinned import Line
 from failberry.adapters.questions import resolve
 from failberry.core.facts import Address
 from failberry.core.probing import PAGE_ANSWER, Page
+from failberry.printable import printable
 
 _SHOWN = 200
 """Characters that are quoted of what somebody sent."""
@@ -157,4 +158,4 @@ def judge(page: Page, server: Address, answer: Answer | None, *, ended: bool) ->
 
 
 def _shown(text: str) -> str:
-    return "".join(each if each.isprintable() else "?" for each in text[:_SHOWN])
+    return printable(text[:_SHOWN])

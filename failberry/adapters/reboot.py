@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-
+from failberry.adapters import programs
 from failberry.core.events import RebootAnswered
 
 DEADLINE = 30.0
@@ -17,26 +15,12 @@ async def reboot(deed: int, *, program: str = "systemctl") -> RebootAnswered:
     Root asks PID 1 by its own socket, and needs no capability for it (systemctl(1)).
     """
     try:
-        child = await asyncio.create_subprocess_exec(
-            program,
-            "--no-ask-password",
-            "reboot",
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-    except OSError as error:
-        return RebootAnswered(deed=deed, problem=f"{program} cannot be run: {error.strerror}")
-    try:
-        async with asyncio.timeout(DEADLINE):
-            _, complaint = await child.communicate()
+        status, said = await programs.run(program, "--no-ask-password", "reboot", deadline=DEADLINE)
     except TimeoutError:
         return RebootAnswered(deed=deed, problem=f"systemd did not answer within {DEADLINE:g} s")
-    finally:
-        if child.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                child.kill()
-    if child.returncode == 0:
+    except OSError as error:
+        return RebootAnswered(deed=deed, problem=f"{program} cannot be run: {error.strerror}")
+    if status == 0:
         return RebootAnswered(deed=deed)
-    words = " ".join(complaint.decode(errors="replace").split())[-300:] or f"status {child.returncode}"
+    words = programs.last_words(said) or f"status {status}"
     return RebootAnswered(deed=deed, problem=f"systemd refused to reboot: {words}")

@@ -6,24 +6,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from pathlib import Path
-
 from failberry import __version__
-from failberry.core.events import NoticesChanged
 from failberry.core.snapshot import Notice
 
-REFUSED = Path("/var/lib/failberry-upgrade/refused")
-LOOK = 30.0
-"""Seconds between two looks: the note changes while a version is put back, when this daemon has started."""
-_LIMIT = 4096
+REFUSED = "/var/lib/failberry-upgrade/refused"
 _FORGET = "`sudo /usr/lib/failberry/upgrade-watch forget` lets apt try it again"
 
 
-def notices(written: str, *, running: str = __version__) -> tuple[Notice, ...]:
+def notices(written: bytes, *, running: str = __version__) -> tuple[Notice, ...]:
     """Put what the file says into words; nothing where it says nothing."""
-    fields = dict(line.split("=", 1) for line in written.splitlines() if "=" in line)
+    lines = written.decode(errors="replace").splitlines()
+    fields = dict(line.split("=", 1) for line in lines if "=" in line)
     version, reason = fields.get("version", ""), fields.get("reason", "")
     if not version or not reason:
         return ()
@@ -34,18 +27,3 @@ def notices(written: str, *, running: str = __version__) -> tuple[Notice, ...]:
     if version == running:
         cure = "install a version that worked: `sudo dpkg --install /var/lib/failberry-upgrade/previous.deb`"
     return (Notice(code="version_refused", text=text, cure=cure),)
-
-
-async def watch(post: Callable[[NoticesChanged], None], path: Path = REFUSED) -> None:
-    """Tell it now, and whenever it changes; runs until cancelled."""
-    told: tuple[Notice, ...] = ()
-    while True:
-        try:
-            with path.open(encoding="utf-8", errors="replace") as file:
-                found = notices(file.read(_LIMIT))
-        except OSError:
-            found = ()
-        if found != told:
-            told = found
-            post(NoticesChanged(source="upgrade", notices=found))
-        await asyncio.sleep(LOOK)

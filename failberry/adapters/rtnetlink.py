@@ -108,13 +108,17 @@ def our_rule(message: Message) -> RoutingRule | None:
     """Return the rule, or ``None`` if it does not carry our mark."""
     if message["family"] not in _FAMILY or message.get_attr("FRA_PROTOCOL") != ROUTE_PROTOCOL:
         return None
-    source, limit = message.get_attr("FRA_SRC"), message.get_attr("FRA_SUPPRESS_PREFIXLEN")
+    source, destination = message.get_attr("FRA_SRC"), message.get_attr("FRA_DST")
+    limit, mark = message.get_attr("FRA_SUPPRESS_PREFIXLEN"), message.get_attr("FRA_FWMARK")
+    if mark is None and message.get_attr("FRA_FWMASK"):
+        mark = 0  # the kernel leaves it out (fib_nl_fill_rule(), net/core/fib_rules.c)
     return RoutingRule(
         family=_FAMILY[message["family"]],
         priority=message.get_attr("FRA_PRIORITY") or 0,
         table=message.get_attr("FRA_TABLE") if message["action"] == _FR_ACT_TO_TBL else None,
         source=ip_network((source, message["src_len"])) if source else None,
-        mark=message.get_attr("FRA_FWMARK"),
+        destination=ip_network((destination, message["dst_len"])) if destination else None,
+        mark=mark,
         input_interface=message.get_attr("FRA_IIFNAME"),
         suppress_prefixlength=None if limit == _NO_SUPPRESSION else limit,
     )
@@ -172,6 +176,8 @@ def rule_request(rule: RoutingRule) -> Attributes:
         request["table"] = rule.table
     if rule.source is not None:
         request |= {"src": str(rule.source.network_address), "src_len": rule.source.prefixlen}
+    if rule.destination is not None:
+        request |= {"dst": str(rule.destination.network_address), "dst_len": rule.destination.prefixlen}
     if rule.mark is not None:
         request |= {"fwmark": rule.mark, "fwmask": MARK_MASK}
     if rule.input_interface is not None:

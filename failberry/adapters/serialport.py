@@ -30,6 +30,7 @@ CARRIER_TIMEOUT, CARRIER_CHECKS = 1.0, 50
 TURN = 15.0
 """Seconds that a guest waits for its turn on a port where the core talks."""
 _CHUNK = 4096
+_CTRL_Z, _ESCAPE = b"\x1a", b"\x1b"
 
 
 class AtPort:
@@ -57,6 +58,8 @@ class AtPort:
         """Whether a dial has put the port into data mode."""
         self._guest = False
         """Whether the pending command is a guest's."""
+        self._body = ""
+        """What the pending command still has to send when the modem asks for it."""
         self._silent = asyncio.Event()
         """Nobody waits for an answer."""
         self._silent.set()
@@ -106,6 +109,7 @@ class AtPort:
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(CommandAnswered(deed=0, problem="another command took its place"))
         self._lines = []
+        self._body = command.body
         self._dialling = command.text.upper().startswith("ATD")
         if self._connected:
             self._codec.reset()
@@ -119,6 +123,8 @@ class AtPort:
                 answer = await mine
         except TimeoutError:
             self._codec.abandon()
+            if self._body:
+                self._cancel_body()
             return CommandAnswered(deed=deed, lines=tuple(self._lines))
         except AdapterError as error:
             self._codec.abandon()
@@ -129,6 +135,12 @@ class AtPort:
                 self._dialling = False
                 self._silent.set()
         return CommandAnswered(deed=deed, lines=answer.lines, result=answer.result, problem=answer.problem)
+
+    def _cancel_body(self) -> None:
+        """The modem may be about to ask: what is sent next must not become a message (TS 27.005, 3.5.1)."""
+        self._body = ""
+        with contextlib.suppress(AdapterError):
+            self._write(_ESCAPE)
 
     async def pulse_dtr(self, deed: int, seconds: float) -> CommandAnswered:
         """Lower DTR, wait, raise it."""
@@ -226,6 +238,10 @@ class AtPort:
                         self._answer.set_result(
                             CommandAnswered(deed=0, lines=tuple(self._lines), result=item)
                         )
+                case Prompt() if self._body:
+                    body, self._body = self._body, ""
+                    with contextlib.suppress(AdapterError):  # then no answer comes, and the deadline tells
+                        self._write(body.encode("ascii") + _CTRL_Z)
                 case Prompt():
                     pass
 

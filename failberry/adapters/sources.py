@@ -100,7 +100,8 @@ def _end(told: str) -> str:
 
 def _journal() -> Iterator[Source]:
     wanted = [
-        f"--unit={each}" for each in (*UNITS, "failberry-dns@*", "failberry-vrrp.service", "ModemManager")
+        f"--unit={each}"
+        for each in (*UNITS, "failberry-dns@*", "failberry-sns@*", "failberry-vrrp.service", "ModemManager")
     ]
     done = run(
         "journalctl", "--output=json", "--no-pager", f"--lines={JOURNAL_LINES}", *wanted, seconds=2 * _SLOW
@@ -189,8 +190,10 @@ def _of_config(config: Config | None) -> Iterator[Secret]:
     if config is None:
         return
     for section in declarations(Config):
-        table = getattr(config, section.name)
-        if section.shape in (Shape.TABLE, Shape.OPTIONAL_TABLE) and table is not None:
+        found = getattr(config, section.name)
+        if section.shape is Shape.VALUE or found is None:
+            continue
+        for table in found if section.shape is Shape.TABLES else (found,):
             for each in declarations(section.kind):
                 value = getattr(table, each.name)
                 if each.secret and isinstance(value, str) and value:
@@ -199,6 +202,7 @@ def _of_config(config: Config | None) -> Iterator[Secret]:
                     yield Secret(kind, value.lstrip("/"))
     if config.cellular.user:
         yield Secret("user", config.cellular.user)
+    yield from _of_receivers(config)
     if config.dns is not None:
         for name in (config.dns.name, config.dns.wired_name, config.dns.cellular_name, config.dns.zone):
             yield Secret("name", name)
@@ -207,6 +211,15 @@ def _of_config(config: Config | None) -> Iterator[Secret]:
     for line in config.system.authorized_keys:
         words = line.split(None, 2)
         yield from (Secret("ssh-key", each) for each in words[1:])
+
+
+def _of_receivers(config: Config) -> Iterator[Secret]:
+    """Of an address its last part, which is a topic or a token; of several mail addresses each."""
+    for each in config.receiver:
+        mails = [part.strip() for part in each.to.split(",")] if "@" in each.to else []
+        for part in (*mails, each.to.rpartition("/")[2], each.user, each.sender):
+            if part:
+                yield Secret("to", part)
 
 
 def _of_broken_config(path: Path) -> Iterator[Secret]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from failberry.adapters import steplog, usagelog
+from failberry.adapters import smslog, steplog, usagelog
 from failberry.core.events import PinRecordStored, StepStored, UsageStored
 from failberry.core.facts import UsageRecord
 from failberry.core.pin import PinRecord, PinState
@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS remembered (
 ) STRICT, WITHOUT ROWID;
 {steplog.SCHEMA}
 {usagelog.SCHEMA}
+{smslog.SCHEMA}
 """
 _BUSY_TIMEOUT = 5.0
 _USB_PATH = "last_usb_path"
@@ -122,6 +123,13 @@ class Store:
         """Write what is used and sync it; on return without a problem it survives a power cut."""
         return UsageStored(deed=deed, problem=await asyncio.to_thread(self._store_usage, record))
 
+    async def reserve_sms(self, parts: int, limit: int) -> int:
+        """Count text messages before they are sent, synced on return; how many are left, negative: too many.
+
+        Raises OSError: they could not be counted, and must not be sent.
+        """
+        return await asyncio.to_thread(self._reserve_sms, parts, limit)
+
     def last_usb_path(self) -> str | None:
         """Where the modem was last seen; ``None``: nowhere, or it cannot be read (:meth:`steps` says why)."""
         try:
@@ -188,6 +196,14 @@ class Store:
         except (sqlite3.Error, OSError, OverflowError) as error:
             return f"{self._path}: {error}"
         return None
+
+    def _reserve_sms(self, parts: int, limit: int) -> int:
+        try:
+            with self._open() as database:
+                database.execute("BEGIN IMMEDIATE")
+                return smslog.reserve(database, parts, limit, self._clock())
+        except (sqlite3.Error, OSError) as error:
+            raise OSError(f"{self._path}: {error}") from None
 
     def _store_pin(self, record: PinRecord) -> str | None:
         try:

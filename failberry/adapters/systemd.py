@@ -51,6 +51,16 @@ def watchdog_interval() -> float | None:
     return interval if interval > 0 else None
 
 
+async def feed_watchdog() -> None:
+    """Feed the watchdog for as long as the loop turns; return at once if nobody waits for it."""
+    import asyncio  # late: the health server has no loop
+
+    interval = watchdog_interval()
+    while interval is not None:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(interval / 3)
+
+
 def journal(priority: int, message: str, **fields: object) -> None:
     """Log a message with a syslog ``priority`` (3 error … 7 debug) and structured journal fields.
 

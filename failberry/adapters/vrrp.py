@@ -7,11 +7,11 @@ proven.  While it is not, the instance is in the state FAULT: it neither takes t
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 from pathlib import Path
 
+from failberry.adapters import programs
 from failberry.policy import Vrrp
 
 CONFIGURATION = "keepalived.conf"
@@ -20,7 +20,6 @@ UNIT = "failberry-vrrp.service"
 KEEPALIVED = Path("/usr/sbin/keepalived")
 DEADLINE = 10.0
 """Seconds for systemd to take an order; what follows takes as long as it takes."""
-_BURIAL = 1.0
 _PROVEN, _FAULT = "0\n", "1\n"
 
 
@@ -104,29 +103,12 @@ async def order(verb: str, *, program: str = "systemctl", deadline: float = DEAD
 
     Root asks PID 1 by its own socket, and needs no capability for it (systemctl(1)).
     """
-    words = ("--no-ask-password", "--no-block", verb, UNIT)
     try:
-        child = await asyncio.create_subprocess_exec(
-            program,
-            *words,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
+        status, said = await programs.run(
+            program, "--no-ask-password", "--no-block", verb, UNIT, deadline=deadline
         )
-    except OSError as error:
-        return f"{program} cannot be run: {error.strerror}"
-    try:
-        async with asyncio.timeout(deadline):
-            _, complaint = await child.communicate()
     except TimeoutError:
         return f"systemd did not answer within {deadline:g} s"
-    finally:
-        if child.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                child.kill()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_BURIAL):
-                    await child.wait()
-    if child.returncode == 0:
-        return None
-    return " ".join(complaint.decode(errors="replace").split())[-300:] or f"status {child.returncode}"
+    except OSError as error:
+        return f"{program} cannot be run: {error.strerror}"
+    return None if status == 0 else programs.last_words(said) or f"status {status}"

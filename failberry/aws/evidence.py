@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from failberry.aws.keys import KeyPlan
-from failberry.aws.stack import Stack
 from failberry.core.snapshot import UplinkName
 from failberry.dns.records import Found
+
+if TYPE_CHECKING:  # boto3 is behind it, which is not on every Pi
+    from failberry.aws.stack import Stack
 
 Address = IPv4Address | IPv6Address
 

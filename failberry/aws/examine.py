@@ -18,7 +18,7 @@ from failberry.aws.session import Session
 from failberry.aws.settings import Settings
 from failberry.aws.stack import Stack, Stacks
 from failberry.aws.zone import find, find_zone_id
-from failberry.config import HEALTH_PORT, MOBILE_INTERFACE
+from failberry.config import HEALTH_PORT
 from failberry.core.snapshot import UplinkName
 from failberry.dns.desired import AlarmCheck, Desired
 from failberry.dns.records import Found
@@ -31,12 +31,6 @@ _FIGURES = 600.0
 """Seconds for which a figure of the ping function counts."""
 _CONTENT = "Success"
 """How a checker's report begins that was answered well."""
-
-
-def lines_of(settings: Settings) -> dict[UplinkName, Line]:
-    """Both lines, as sockets know them."""
-    wired = settings.config.wired.interface
-    return {UplinkName.WIRED: Line(interface=wired), UplinkName.CELLULAR: Line(interface=MOBILE_INTERFACE)}
 
 
 class Examination:

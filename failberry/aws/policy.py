@@ -33,13 +33,25 @@ class Scope:
     """Ids of the lines' health checks, as they are known once they are made; none: any of the account."""
 
 
-def policy(role: str, dns: Dns, scope: Scope) -> dict[str, Any]:
-    """The policy of one of :data:`ROLES`.  Raises AdapterError where the configuration says too little."""
-    if not dns.zone_id:
-        words = "a policy names the zone by its id; set dns.zone_id, which Route 53's console shows"
-        raise AdapterError(AdapterReason.REFUSED, words)
-    statements = {"daemon": _daemon, "lambda": _lambda, "deployer": _deployer}[role](dns, scope)
-    return {"Version": "2012-10-17", "Statement": list(statements)}
+def policy(role: str, dns: Dns | None, scope: Scope, *, topics: Sequence[str] = ()) -> dict[str, Any]:
+    """The policy of one of :data:`ROLES`; ``topics``: the ARNs of those of SNS by which the Pi tells people.
+
+    Raises AdapterError where the configuration says too little: all but the topics needs a [dns].
+    """
+    match role:
+        case "daemon":
+            statements = [*_daemon(dns, scope), *_telling(topics)]
+            if not statements:
+                words = "no line's source is route53, dns.fast is off, and no receiver is told via sns"
+                raise AdapterError(AdapterReason.UNSUPPORTED, f"{words}: the Pi needs no AWS key")
+        case _ if dns is None:
+            words = "there is nothing to set up at AWS; write a section [dns]: zone, zone_id and the names"
+            raise AdapterError(AdapterReason.REFUSED, words)
+        case "lambda":
+            statements = [*_lambda(dns, scope)]
+        case _:
+            statements = [*_deployer(dns, scope)]
+    return {"Version": "2012-10-17", "Statement": statements}
 
 
 def size(document: dict[str, Any]) -> int:
@@ -52,15 +64,14 @@ def partition(region: str) -> str:
     return {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(region.rpartition("-")[0].rpartition("-")[0], "aws")
 
 
-def _daemon(dns: Dns, scope: Scope) -> Iterator[Statement]:
+def _daemon(dns: Dns | None, scope: Scope) -> Iterator[Statement]:
     """Of the key that lies on the Pi: even stolen it moves nothing but the lines' own addresses.
 
     It publishes, and moves the name if that is wished for; `dns plan` and `dns apply` need the deployer's.
     """
-    names = sorted(layout.written_by(dns, Publisher.ROUTE53).values())
-    if not names and not dns.fast:
-        words = "no line's source is route53, and dns.fast is off: the Pi needs no AWS key"
-        raise AdapterError(AdapterReason.UNSUPPORTED, words)
+    names = sorted(layout.written_by(dns, Publisher.ROUTE53).values()) if dns is not None else []
+    if dns is None or not (names or dns.fast):
+        return
     yield _allow("ReadRecords", ["route53:ListResourceRecordSets"], _zone(dns))
     if names:
         yield _records("ChangeOwnNames", dns, names=names, types=["A", "AAAA"], actions=["UPSERT"])
@@ -69,6 +80,11 @@ def _daemon(dns: Dns, scope: Scope) -> Iterator[Statement]:
         yield from _check_reading(dns, scope)
         moved = [f"{_route53(dns)}healthcheck/{each}" for each in scope.checks]
         yield _allow("MoveTheName", ["route53:UpdateHealthCheck"], moved or _checks(dns))
+
+
+def _telling(topics: Sequence[str]) -> Iterator[Statement]:
+    if topics:
+        yield _allow("TellPeople", ["sns:Publish"], sorted(set(topics)))
 
 
 def _lambda(dns: Dns, scope: Scope) -> Iterator[Statement]:
@@ -252,6 +268,9 @@ def _route53(dns: Dns) -> str:
 
 
 def _zone(dns: Dns) -> str:
+    if not dns.zone_id:
+        words = "a policy names the zone by its id; set dns.zone_id, which Route 53's console shows"
+        raise AdapterError(AdapterReason.REFUSED, words)
     return f"{_route53(dns)}hostedzone/{dns.zone_id}"
 
 

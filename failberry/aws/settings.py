@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from failberry import configfile
-from failberry.config import Config
+from failberry.adapters.pinned import Line
+from failberry.config import MOBILE_INTERFACE, Config
+from failberry.core.snapshot import UplinkName
 from failberry.errors import ConfigError, Problem
 from failberry.naming import Dns
+from failberry.notifying import Via
 
 _UNKNOWN = "https://unknown.invalid/"
 """Stands for the address that is known only once the functions are there."""
@@ -23,15 +26,15 @@ class Settings:
     config: Config
     dns: Dns
 
+    def lines(self) -> dict[UplinkName, Line]:
+        """Both lines, as sockets know them."""
+        wired = Line(interface=self.config.wired.interface)
+        return {UplinkName.WIRED: wired, UplinkName.CELLULAR: Line(interface=MOBILE_INTERFACE)}
+
 
 def load(path: str | os.PathLike[str]) -> Settings:
     """Read the file; a missing dns.url is no fault here.  Raises ConfigError."""
-    try:
-        config = configfile.load(path)
-    except ConfigError as error:
-        if {each.key for each in error.problems} != {"dns.url"}:
-            raise
-        config = _without_url(path, error)
+    config = read(path)
     if config.dns is None:
         problem = Problem(
             key="dns",
@@ -41,6 +44,21 @@ def load(path: str | os.PathLike[str]) -> Settings:
         )
         raise ConfigError(os.fspath(path), (problem,))
     return Settings(config=config, dns=config.dns)
+
+
+def read(path: str | os.PathLike[str]) -> Config:
+    """Read a file that may have no [dns]; else as :func:`load`."""
+    try:
+        return configfile.load(path)
+    except ConfigError as error:
+        if {each.key for each in error.problems} != {"dns.url"}:
+            raise
+        return _without_url(path, error)
+
+
+def topics(config: Config) -> tuple[str, ...]:
+    """The ARNs of the topics of SNS by which people are told."""
+    return tuple(each.to for each in config.receiver if each.via is Via.SNS)
 
 
 def _without_url(path: str | os.PathLike[str], error: ConfigError) -> Config:

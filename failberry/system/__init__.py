@@ -2,3 +2,11 @@
 
 None of it runs on a Debian system of the owner's own.
 """
+
+STATE = "/var/lib/failberry-system"
+"""On the data partition."""
+RUNTIME = "/run/failberry-system"
+LEDGER = f"{STATE}/state.json"
+"""What is known of the slots."""
+PROGRESS = f"{RUNTIME}/progress.json"
+"""How far an update or a trial is."""

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from failberry.system import LEDGER, PROGRESS, RUNTIME, STATE, slots
 from failberry.system import ledger as ledgers
-from failberry.system import slots
 from failberry.system.ledger import Ledger
 from failberry.system.slots import Slot, SlotEnv
 
@@ -27,9 +27,8 @@ class Places:
     command_line: Path = Path("/proc/cmdline")
     firmware: Path = Path("/boot/firmware")
     """The FAT partition, mounted read-only."""
-    state: Path = Path("/var/lib/failberry-system")
-    """On the data partition."""
-    runtime: Path = Path("/run/failberry-system")
+    state: Path = Path(STATE)
+    runtime: Path = Path(RUNTIME)
     lower: Path = Path("/media/root-ro")
     """The running slot's file system, below the overlay."""
     configuration: Path = Path("/etc/failberry/failberry.toml")
@@ -45,7 +44,7 @@ class Places:
     @property
     def ledger(self) -> Path:
         """What is known of the slots."""
-        return self.state / "state.json"
+        return self.state / Path(LEDGER).name
 
     @property
     def note(self) -> Path:
@@ -55,7 +54,7 @@ class Places:
     @property
     def progress(self) -> Path:
         """How far an update or a trial is."""
-        return self.runtime / "progress.json"
+        return self.runtime / Path(PROGRESS).name
 
     @property
     def wish(self) -> Path:

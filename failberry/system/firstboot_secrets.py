@@ -20,7 +20,7 @@ REMOVED = "not used, and removed"
 
 
 def secret_paths() -> tuple[KeyPath, ...]:
-    """Every setting that is never shown."""
+    """Every setting that is never shown, of sections that are there once."""
     return tuple(
         (section.name, each.name)
         for section in declarations(Config)
@@ -31,13 +31,33 @@ def secret_paths() -> tuple[KeyPath, ...]:
 
 
 def secrets_of(text: str) -> dict[KeyPath, str]:
-    """What a file holds of them, empty ones left out; nothing, if it is not TOML."""
+    """What a file holds of them, empty ones left out; nothing, if it is not TOML.
+
+    Of a section that may be repeated, in the place of its number, its name: it may be moved.
+    """
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError):
         return {}
-    found = {path: _at(document, path) for path in secret_paths()}
+    found = {known: _at(document, path) for path, known in _places(document).items()}
     return {path: value for path, value in found.items() if isinstance(value, str) and value}
+
+
+def _places(document: Mapping[str, Any]) -> dict[KeyPath, KeyPath]:
+    """Where each may stand in this document, and what it is known by."""
+    places: dict[KeyPath, KeyPath] = {path: path for path in secret_paths()}
+    for section in declarations(Config):
+        tables = document.get(section.name)
+        if section.shape is not Shape.TABLES or not isinstance(tables, list):
+            continue
+        secret = [each.name for each in declarations(section.kind) if each.secret]
+        names: set[str] = set()
+        for number, table in enumerate(tables):
+            told = table.get("name") if isinstance(table, Mapping) else None
+            name = told if isinstance(told, str) and told not in names else f"#{number + 1}"
+            names.add(name)
+            places |= {(section.name, number, each): (section.name, name, each) for each in secret}
+    return places
 
 
 def put_back(text: str, stored: Mapping[KeyPath, str]) -> tuple[str, tuple[KeyPath, ...]]:
@@ -46,15 +66,17 @@ def put_back(text: str, stored: Mapping[KeyPath, str]) -> tuple[str, tuple[KeyPa
     Raises ``ValueError`` or ``RecursionError``, as :mod:`tomllib` does.
     """
     document = tomllib.loads(text)
-    wanted = [path for path in secret_paths() if _is_taken_over(_at(document, path))]
-    lost = tuple(path for path in wanted if path not in stored)
-    return replaced(text, {path: stored.get(path, "") for path in wanted}), lost
+    wanted = {path: each for path, each in _places(document).items() if _is_taken_over(_at(document, path))}
+    lost = tuple(known for known in wanted.values() if known not in stored)
+    return replaced(text, {path: stored.get(known, "") for path, known in wanted.items()}), lost
 
 
 def without_secrets(text: str) -> str:
     """The same file, with ``taken over`` in the place of each secret; for text that is TOML."""
-    found = secrets_of(text)
-    return replaced(text, {path: TAKEN_OVER for path, value in found.items() if not _is_taken_over(value)})
+    document = tomllib.loads(text)
+    found = {path: _at(document, path) for path in _places(document)}
+    secrets = [path for path, value in found.items() if isinstance(value, str) and value]
+    return replaced(text, {path: TAKEN_OVER for path in secrets if not _is_taken_over(found[path])})
 
 
 def replaced(text: str, values: Mapping[KeyPath, str]) -> str:
@@ -72,5 +94,10 @@ def _is_taken_over(value: Any) -> bool:
 
 def _at(document: Any, path: KeyPath) -> Any:
     for part in path:
-        document = document.get(part) if isinstance(document, Mapping) else None
+        if isinstance(document, Mapping):
+            document = document.get(str(part))
+        elif isinstance(document, list) and isinstance(part, int) and part < len(document):
+            document = document[part]
+        else:
+            return None
     return document

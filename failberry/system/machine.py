@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from failberry.config import FirewallBackend, Mode
 from failberry.system.firstboot_judge import InForce
 from failberry.system.network import ALL_FILES, network_files
 from failberry.system.ports import Port, assign, complete
@@ -21,6 +22,10 @@ from failberry.system.ports import Port, assign, complete
 OWNER = "owner"
 _SETTLE = 8
 """Seconds for ports that the kernel has not found yet: on USB they come some seconds after the kernel."""
+_MISSING = "failberry-ports.missing"
+"""In /run while a port is not there; one that comes has this run once more (failberry-ports.service)."""
+_CLOSED = "failberry-closed.nft"
+"""In /run: the rules that stood before the network came up, at this boot."""
 _TIMEOUT = 20.0
 _ETHERNET = 1
 """ARPHRD_ETHER."""
@@ -51,6 +56,7 @@ class Machine:
         problems: list[str] = []
         steps: tuple[tuple[str, Callable[[InForce], None]], ...] = (
             ("The network", self._network),
+            ("The firewall", self._firewall),
             ("The ports", lambda it: problems.extend(self._ports(it))),
             ("The Pi's name", lambda it: self._name(it.hostname)),
             ("The time zone", lambda it: self._zone(it.timezone)),
@@ -79,13 +85,30 @@ class Machine:
                 (run / name).unlink(missing_ok=True)
         (self._root / "data" / "leases").mkdir(parents=True, exist_ok=True)
 
+    def _firewall(self, in_force: InForce) -> None:
+        """Close the wired line before it is up; the daemon comes some seconds later and replaces it."""
+        config, text = in_force.config, self._root / "run" / _CLOSED
+        router = config.mode is Mode.DUAL_WAN_ROUTER
+        if not router or config.firewall.backend is FirewallBackend.IPTABLES or text.exists():
+            return
+        # Late: the other mode needs none of it, for there the house's router stands before the Pi.
+        from failberry.adapters.firewall.nftables import Nftables
+        from failberry.core.facts import NetworkFacts
+        from failberry.core.filter_rules import filter_intent
+
+        self._write(text, Nftables().render(filter_intent(config, NetworkFacts())), 0o644)
+        self._run(["nft", "-f", str(text)])
+
     def _ports(self, in_force: InForce) -> list[str]:
-        config = in_force.config
-        found = list(self.ports())
-        if complete(config, found):
+        config, missing = in_force.config, self._root / "run" / _MISSING
+        if complete(config, self.ports()):
+            missing.unlink(missing_ok=True)
             return []
-        # Ports on USB, and names that udev is about to give.
-        self._run(["udevadm", "settle", f"--timeout={_SETTLE}"])
+        # Before the last look: one that comes after it finds the file.
+        self._write(missing, "", 0o644)
+        # Ports on USB, and names that udev is about to give. Where it takes longer, what is here must do.
+        with contextlib.suppress(OSError):
+            self._run(["udevadm", "settle", f"--timeout={_SETTLE}"])
         assignment = assign(config, list(self.ports()), default=in_force.default)
         problems = list(assignment.problems)
         for name, new in assignment.renames:
@@ -95,6 +118,8 @@ class Machine:
                 problems.append(
                     f"The port {name} could not be given the name {new}: {error.strerror or error}."
                 )
+        if not problems:
+            missing.unlink(missing_ok=True)
         return problems
 
     def ports(self) -> Iterator[Port]:

@@ -10,8 +10,7 @@ import sys
 import time
 from typing import Protocol
 
-from failberry.control import SOCKET
-from failberry.ctl import client
+from failberry.control import SOCKET, client
 from failberry.system import slots, trialnotes
 from failberry.system.card import Card, Places, now
 from failberry.system.ledger import Ledger

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from failberry.ctl.kinds import LINES
 from failberry.units import duration
 
 GOOD_FOR = 300.0
@@ -54,7 +55,7 @@ class Seen:
 def seen(document: dict[str, Any]) -> Seen:
     """Read it out of the status as the control socket gives it."""
     active = document.get("active")
-    line = document.get(active) if active in ("wired", "cellular") else None
+    line = document.get(active) if active in LINES else None
     running_for = _number(document.get("running_for"))
     if not isinstance(line, dict):
         told = "; ".join(

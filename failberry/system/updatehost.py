@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from failberry.control import SOCKET
-from failberry.ctl import client
+from failberry.control import SOCKET, client
 from failberry.errors import ConfigError
 from failberry.system import updateplan
 from failberry.system.card import Card, now, sync_folder
@@ -40,7 +39,7 @@ _SIGNED_ONLY = (
 )
 _CRITICAL = (
     *("ext4", "vfat", "overlay", "overlayroot", "failberry-data"),
-    *("mmc_block", "bcm2835", "sdhci_iproc", "usb_storage", "virtio_blk", "virtio_pci"),
+    *("mmc_block", "bcm2835", "sdhci_iproc", "sdhci_brcmstb", "usb_storage", "virtio_blk", "virtio_pci"),
 )
 """Without these a slot does not find its root, or its data; asked for where the running one has them."""
 _MUST_EXIST = ("sbin/init", "usr/sbin/failberryd", "usr/bin/failberryctl", "usr/sbin/sshd", "etc/passwd")

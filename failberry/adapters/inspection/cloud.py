@@ -14,7 +14,6 @@ from pathlib import Path
 from failberry.aws import layout
 from failberry.aws.doctor import Finding, Level, diagnose
 from failberry.aws.evidence import Evidence, Reflection, Silence, Trial
-from failberry.aws.examine import Examination, lines_of
 from failberry.aws.keyfile import KeyFile
 from failberry.aws.reflector import Key, Reflector
 from failberry.aws.settings import Settings
@@ -61,7 +60,9 @@ def _has_account() -> bool:
 
 
 def _examined(settings: Settings, key: str) -> list[Finding]:
-    from failberry.aws.session import Session  # late: boto3 takes a second to import
+    # Late: boto3 takes a second to import, and on many a house's Pi it is not there at all.
+    from failberry.aws.examine import Examination
+    from failberry.aws.session import Session
 
     try:
         seen = Examination(
@@ -69,7 +70,7 @@ def _examined(settings: Settings, key: str) -> list[Finding]:
             wish_of(settings.dns, settings.config.health),
             Session(),
             key_file=KeyFile(key),
-            lines=lines_of(settings),
+            lines=settings.lines(),
         ).look()
     except AdapterError as error:
         words, _, cure = error.evidence.rpartition("; ")
@@ -82,7 +83,7 @@ def _asked(settings: Settings, secret: str | None) -> list[Finding]:
     dns = settings.dns
     if not dns.url:
         return []
-    reflector, lines = Reflector(dns.url), lines_of(settings)
+    reflector, lines = Reflector(dns.url), settings.lines()
     reflections: dict[UplinkName, Reflection | Silence] = {
         line: reflector.reflect(socket) for line, socket in lines.items()
     }

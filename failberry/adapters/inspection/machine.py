@@ -32,7 +32,13 @@ from failberry.doctor.hardware import DIALLERS
 
 MOST_LINES = 4000
 """Of the kernel's log."""
-UNITS = ("failberry.service", "failberry-health.socket", "failberry-dns.socket", "failberry-health.service")
+UNITS = (
+    "failberry.service",
+    "failberry-health.socket",
+    "failberry-dns.socket",
+    "failberry-health.service",
+    "failberry-notify.service",
+)
 _PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,Result,NRestarts"
 _FOLLOWED = frozenset({"ModemManager", "pppd", "NetworkManager"})
 _TIME_SERVICES = ("systemd-timesyncd", "chrony", "ntpsec", "ntp", "openntpd")
