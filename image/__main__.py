@@ -78,7 +78,7 @@ def _build(arguments: argparse.Namespace) -> None:
     require(*PROGRAMS, *(["mkimage"] if wanted.u_boot else []))
     version = _version(arguments.deb)
     epoch = int(os.environ.setdefault("SOURCE_DATE_EPOCH", str(_released())))
-    target = arguments.into / f"failberry-{version}-{wanted.architecture}.img"
+    target = arguments.into / f"failberry-{version}-{wanted.name}.img"
     arguments.into.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="failberry-image-") as memory,
@@ -101,7 +101,7 @@ def _build(arguments: argparse.Namespace) -> None:
                 base,
                 [arguments.deb, arguments.image_deb],
                 work=Path(memory),
-                archives=_archives(wanted),
+                archives=archives(wanted),
             )
             checks.check(wanted, root)
             unfinished = Path(scratch) / target.name
@@ -119,7 +119,7 @@ def _build(arguments: argparse.Namespace) -> None:
     if not arguments.no_compress:
         compressed = release.compress(target)
         made.append(compressed)
-        if wanted.architecture in release.DEVICES:
+        if wanted.name in release.DEVICES:
             entry = target.with_suffix(".rpi-imager-manifest")
             release.write_json(entry, release.imager_entry(
                 wanted, target, compressed, version=version, epoch=epoch, url=arguments.url,
@@ -148,14 +148,17 @@ def _released() -> int:
     return int(email.utils.parsedate_to_datetime(newest[1]).timestamp())
 
 
-def _archives(wanted: recipe.Recipe) -> list[tuple[str, list[str]]]:
+def archives(wanted: recipe.Recipe) -> list[tuple[str, list[str]]]:
     """Where the appliance will look for updates: where the build machine does, if nothing else is said."""
     main = os.environ.get("MIRROR_IN_IMAGE") or mirror.mirror()
     security = os.environ.get("SECURITY_MIRROR_IN_IMAGE") or mirror.security_mirror()
-    archives = [(main, [wanted.suite, f"{wanted.suite}-updates"])]
+    suites = [wanted.suite, f"{wanted.suite}-updates"]
+    if wanted.backports:
+        suites.append(wanted.backports.suite)
+    found = [(main, suites)]
     if security:
-        archives.append((security, [f"{wanted.suite}-security"]))
-    return archives
+        found.append((security, [f"{wanted.suite}-security"]))
+    return found
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def base(recipe: Recipe, *, at_most_days: float, today: dt.date, release_only: b
     ``release_only``: without the archives of updates, which the card then finds by itself: a mirror may
     serve an index of theirs that does not fit for hours, most of all for an architecture that few use.
     """
-    stem = f"{recipe.architecture}-{recipe.key}-{'release-' if release_only else ''}"
+    stem = f"{recipe.name}-{recipe.key}-{'release-' if release_only else ''}"
     kept = sorted(cache().glob(f"{stem}2*.tar"), reverse=True)
     for path in kept:
         if (today - dt.date.fromisoformat(path.stem.removeprefix(stem))).days < at_most_days:
@@ -98,8 +98,18 @@ def _bootstrap(recipe: Recipe, target: Path, *, release_only: bool) -> None:
         fetch = f"apt-get --option APT::Sandbox::User=root download {names}"
         fetch = f'cd "$1/boot" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" {fetch}'
         hooks.append(f"--customize-hook={fetch}")
-    run(f"Debian packages for {recipe.architecture}", [
+    lines = sources(recipe.suite, recipe.components, release_only=release_only)
+    if recipe.backports:
+        hooks.insert(0, f"--setup-hook={_pin(recipe.backports.preferences)}")
+        lines += sources(recipe.backports.suite, recipe.components, release_only=True)
+    run(f"Debian packages for {recipe.name}", [
         "mmdebstrap", "--variant=apt", "--format=tar", f"--architectures={recipe.architecture}",
         f"--include={','.join(recipe.packages)}", *_apt_options(), *excludes, *includes, *hooks,
-        recipe.suite, str(target), *sources(recipe.suite, recipe.components, release_only=release_only),
+        recipe.suite, str(target), *lines,
     ], deadline=BOOTSTRAP_DEADLINE, extra={**recipe.emulation, "INITRD": "No"})  # fmt: skip
+
+
+def _pin(preferences: str) -> str:
+    """A hook that has apt choose by these from its first question on."""
+    folder, text = '"$1/etc/apt/preferences.d"', shlex.quote(preferences)
+    return f"mkdir -p {folder} && printf %s {text} >{folder}/failberry-backports"

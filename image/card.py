@@ -147,7 +147,7 @@ def _ext4(recipe: Recipe, root: Root, target: Path, *, tools: Path, epoch: int) 
         f"--mtime=@{epoch}", "--clamp-mtime", "--numeric-owner", "--xattrs", "--xattrs-include=security.*",
         "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime", "--one-file-system", ".",
     ], deadline=600)  # fmt: skip
-    name = str(uuid.uuid5(NAMESPACE, f"{recipe.architecture} {epoch}"))
+    name = str(uuid.uuid5(NAMESPACE, f"{recipe.name} {epoch}"))
     library = next((tools / "usr/lib").glob("*-linux-gnu*/libext2fs.so.2")).parent
     loader = next(iter(sorted((*library.glob("ld-linux*"), *(tools / "usr/lib64").glob("ld-linux*")))))
     with target.open("wb") as file:

@@ -35,7 +35,10 @@ GONE = (
     "etc/subuid-", "etc/subgid-",
     "boot/*.deb", "tmp/*", "run/*", "root/.??*",
 )  # fmt: skip
-FOLDERS = ("boot/firmware", "data", "var/lib/failberry-system", "var/lib/systemd/timesync")
+FOLDERS = (
+    "boot/firmware", "data", "var/lib/failberry-system", "var/lib/failberry-notify",
+    "var/lib/systemd/timesync",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +106,7 @@ def _initramfs(recipe: Recipe, root: Path) -> None:
         f"MODULES={modules}\nCOMPRESS=zstd\nCOMPRESSLEVEL=9\nRESUME=none\nFSTYPE=ext4\n"
     )
     with (folder / "modules").open("a") as file:
-        file.writelines(f"{name}\n" for name in recipe.initramfs)
+        file.writelines(f"{name}\n" for name in (*recipe.initramfs, *recipe.drivers))
 
 
 def _kernel(root: Path) -> str:
@@ -140,8 +143,11 @@ def _write(root: Path, archives: Sequence[tuple[str, Sequence[str]]], recipe: Re
         f"Signed-By: {KEYS}\n"
         for address, suites in archives
     ]
-    folder = root / "etc/apt/sources.list.d"
-    (folder / "debian.sources").write_text("\n".join(stanzas))
+    folder = root / "etc/apt"
+    (folder / "sources.list.d/debian.sources").write_text("\n".join(stanzas))
+    if recipe.backports:
+        (folder / "preferences.d/failberry-backports").write_text(recipe.backports.preferences)
+        (folder / "apt.conf.d/62failberry-backports").write_text(recipe.backports.upgrades)
 
 
 def packages(root: Path) -> list[dict[str, str]]:

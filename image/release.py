@@ -13,8 +13,12 @@ from image.recipe import Recipe
 from image.steps import run
 
 COMPRESS_DEADLINE = 1500.0
-DEVICES = {"arm64": ["pi3-64bit", "pi4-64bit"], "armhf": ["pi2-32bit", "pi3-32bit", "pi4-32bit"]}
-NAMES = {"arm64": "Pi 3, 4, Zero 2 W", "armhf": "Pi 2, 3, 4, 32 bit"}
+DEVICES = {
+    "arm64": ["pi3-64bit", "pi4-64bit"],
+    "arm64-pi5": ["pi5-64bit"],
+    "armhf": ["pi2-32bit", "pi3-32bit", "pi4-32bit"],
+}
+NAMES = {"arm64": "Pi 3, 4, Zero 2 W", "arm64-pi5": "Pi 5, an experiment", "armhf": "Pi 2, 3, 4, 32 bit"}
 IMAGER = {"arm64": "armv8", "armhf": "armhf"}
 
 
@@ -34,7 +38,7 @@ def digest(path: Path) -> str:
 
 def bill_of_materials(recipe: Recipe, root: Path, *, version: str, epoch: int) -> dict[str, Any]:
     """What is on the card, as SPDX 2.3 has it: each Debian package, by version and source."""
-    name = f"failberry-{version}-{recipe.architecture}"
+    name = f"failberry-{version}-{recipe.name}"
     found = []
     for fields in packages(root):
         source = fields.get("Source", fields["Package"]).partition(" ")[0]
@@ -83,7 +87,7 @@ def imager_entry(
 ) -> dict[str, Any]:
     """One card as an entry of Imager's os_list (its doc/json-schema); a list of one is a repository."""
     entry = {
-        "name": f"Failberry {version} ({NAMES[recipe.architecture]})",
+        "name": f"Failberry {version} ({NAMES[recipe.name]})",
         "description": "Backup Internet line for a house, over a USB modem. Set up by one text file.",
         "icon": f"{url}/failberry.png",
         "url": f"{url}/{compressed.name}",
@@ -95,7 +99,7 @@ def imager_entry(
         # Imager writes one file, rpi-preseed.toml, to the first partition.
         "init_format": "rpi-preseed",
         "architecture": IMAGER[recipe.architecture],
-        "devices": DEVICES[recipe.architecture],
+        "devices": DEVICES[recipe.name],
     }
     return {"os_list": [entry]}
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 TAIL = 30
 STEP_DEADLINE = 300.0
+GRACE = 10.0
+"""Seconds from the request to end to the kill."""
 
 
 class BuildError(Exception):
@@ -47,8 +49,12 @@ def run(
     deadline: float = STEP_DEADLINE,
     extra: Mapping[str, str] | None = None,
     stdin: Path | None = None,
+    label: str = "image",
 ) -> str:
-    """Run one step and return what it said. BuildError with its last lines if it fails or takes too long."""
+    """Run one step and return what it said. BuildError with its last lines if it fails or takes too long.
+
+    It gets :func:`environment` and what ``extra`` adds; ``label`` says on the screen whose step it is.
+    """
     words = [str(word) for word in command]
     started = time.monotonic()
     lines: list[str] = []
@@ -68,16 +74,25 @@ def run(
                 seconds = time.monotonic() - started
                 if seconds > deadline:
                     raise BuildError(f"{what}: not finished after {deadline:.0f} s\n{_tail(lines)}")
-                _progress(what, seconds, lines[-1] if lines else "", end="\r")
+                _progress(f"{label}: {what}", seconds, lines[-1] if lines else "", end="\r")
                 reader.join(0.2)
         finally:
-            if process.poll() is None:
-                process.kill()
+            _end(process)
         reader.join(5)
-    _progress(what, time.monotonic() - started, "failed" if process.returncode else "done", end="\n")
+    verdict = "failed" if process.returncode else "done"
+    _progress(f"{label}: {what}", time.monotonic() - started, verdict, end="\n")
     if process.returncode:
         raise BuildError(f"{what}: {words[0]} ended with {process.returncode}\n{_tail(lines)}")
     return "\n".join(lines)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.terminate()  # one that mounts things may still put them away
+        try:
+            process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def _collect(stream: Iterator[str], lines: list[str]) -> None:
@@ -93,4 +108,4 @@ def _progress(what: str, seconds: float, detail: str, *, end: str) -> None:
     if end == "\r" and not terminal:
         return
     clear, shown = ("\x1b[2K", detail[:60]) if terminal else ("", detail)
-    print(f"{clear}image: {what} {seconds:6.1f} s  {shown}", end=end, file=sys.stderr, flush=True)
+    print(f"{clear}{what} {seconds:6.1f} s  {shown}", end=end, file=sys.stderr, flush=True)

@@ -1,5 +1,5 @@
 # Which of the two slots is booted. Run by Debian's U-Boot from the FAT partition, as boot.scr; the rules are told
-# in failberry/system/slots.py, and how this is tested in tests/image/README.md.
+# in failberry/system/slots.py; it is tested by tests/image/test_boot_script.py and test_pi3_boot.py.
 #
 # No arithmetic and no loop: the parser of U-Boot takes what it does not understand for something else.
 
@@ -17,6 +17,8 @@ setenv sheet ${pxefile_addr_r}
 setenv console "console=tty0 console=ttyS1,115200"
 if test "${fdtfile}" = bcm2836-rpi-2-b.dtb; then setenv console "console=tty0 console=ttyAMA0,115200"; fi
 if test "${fdtfile}" = broadcom/bcm2836-rpi-2-b.dtb; then setenv console "console=tty0 console=ttyAMA0,115200"; fi
+# Raspberry Pi 5: the one of its own, between the two sockets for screens.
+if test "${fdtfile}" = broadcom/bcm2712-rpi-5-b.dtb; then setenv console "console=tty0 console=ttyAMA10,115200"; fi
 
 setenv start_with booti
 if test "${cpu}" = armv7; then setenv start_with bootz; fi
