@@ -8,17 +8,18 @@ PYTEST := .venv/bin/python -m pytest
 WITH_DEB := FAILBERRY_DEB=$(CURDIR)/$(DEB)
 
 # The package and its checks; the Python environment, two parts of which are compiled; real kernel, pppd and systemd
-# for the tests; the lab's virtual machine; the SD card, and other processors for it.
+# for the tests; the lab's virtual machine; the SD card, and other processors for it; a browser, and what judges pages.
 PACKAGES := git build-essential debhelper dh-python fakeroot lintian shellcheck \
 	python3-venv python3-dev pkg-config libsystemd-dev \
 	systemd ppp nftables iptables iproute2 iputils-ping procps conntrack curl busybox \
-	dnsmasq-base keepalived ddclient inadyn openssl zsh fish man-db \
-	apt-utils gpg gpgv \
+	dnsmasq-base keepalived ddclient inadyn openssl zsh fish man-db tmux \
+	apt-utils gpg gpgv nmap openssh-client \
 	qemu-system-x86 qemu-utils mmdebstrap debian-archive-keyring e2fsprogs util-linux \
 	fdisk dosfstools mtools xz-utils u-boot-tools initramfs-tools-core \
-	qemu-system-arm qemu-user-static binfmt-support arch-test rsync
+	qemu-system-arm qemu-user-static binfmt-support arch-test rsync \
+	chromium fonts-dejavu-core $(if $(shell command -v npm),,npm)
 
-TIERS := lint unit aws simulation netns lab image-smoke
+TIERS := lint unit aws simulation netns web lab image-smoke
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -28,7 +29,7 @@ help:
 	@echo "Failberry $(VERSION)"
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/complete  ## install what is missing on this machine, and the Python environment in .venv
+setup: .venv/complete tests/web/node_modules/complete  ## install what is missing on this machine, and the Python environment in .venv
 
 .venv/complete: pyproject.toml | packages
 	@echo "setup: Python packages into .venv"
@@ -36,6 +37,11 @@ setup: .venv/complete  ## install what is missing on this machine, and the Pytho
 	@.venv/bin/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 		print(*p["dependencies"], *sum(p["optional-dependencies"].values(), []), sep="\n")' >.venv/requirements
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement .venv/requirements
+	@touch $@
+
+tests/web/node_modules/complete: tests/web/package.json | packages
+	@echo "setup: what judges pages, into tests/web/node_modules"
+	@npm install --prefix tests/web --no-package-lock --no-audit --no-fund --silent
 	@touch $@
 
 .PHONY: packages
@@ -63,14 +69,15 @@ deb:  ## build the Debian packages: failberry, and what makes an image of it
 
 # The build's own progress is shown; what was built is told at its end. BASE_AGE: days that Debian's part may be old.
 ARCH ?= arm64
-image: setup deb  ## build the SD card: ARCH=arm64 (Pi 3 and newer), armhf (Pi 2) or amd64 (for tests) (root)
+image: setup deb  ## build the SD card: ARCH=arm64 (Pi 3, 4), arm64-pi5 (an experiment), armhf (Pi 2), amd64 (for tests) (root)
 	@$(PYTHON) -m image --arch $(ARCH) --deb $(DEB) --image-deb $(IMAGE_DEB) --base-age $(or $(BASE_AGE),1) $(IMAGE_OPTIONS)
 
 lint: deb  ## the linters: Python, shell, systemd units, the package, the rules of the house
 	@$(WITH_DEB) $(PYTEST) tests/linters
 
+# One process more than processors, for some wait. Byte code is kept: to compile it takes a third of the tests' time.
 unit:  ## without the world: units, golden files
-	@$(PYTEST) --numprocesses=auto tests/unit tests/golden
+	@env -u PYTHONDONTWRITEBYTECODE $(PYTEST) --numprocesses=$$(($$(nproc) + 1)) tests/unit tests/golden
 
 aws:  ## our functions at AWS, their deployment, and clients of others, against stand-ins
 	@$(PYTEST) --numprocesses=auto tests/aws
@@ -79,8 +86,11 @@ simulation:  ## any event in any state; weeks and months of faults in virtual ti
 	@$(PYTEST) --numprocesses=auto tests/property tests/simulation
 
 # Most of it waits for what takes its time; each process has namespaces of its own.
-netns:  ## in network namespaces of this machine's kernel (root)
-	@$(PYTEST) --numprocesses=2 --dist=loadfile tests/netns
+netns:  ## in network namespaces of this machine's kernel (root), and in a terminal
+	@$(PYTEST) --numprocesses=2 --dist=loadfile tests/netns tests/terminal
+
+web:  ## the page, in a real browser, on the real daemon in network namespaces (root)
+	@$(PYTEST) --numprocesses=2 --dist=loadfile tests/web
 
 lab: deb  ## in the virtual machine, with the installed package and a modem on a real USB bus (root, once)
 	@$(WITH_DEB) $(PYTEST) -m "not soak" tests/lab
@@ -121,6 +131,8 @@ bench: setup deb  ## the benchmarks, as ratios to what they are measured against
 	@.venv/bin/python bench/ctl.py
 	@.venv/bin/python bench/health.py
 	@.venv/bin/python -m bench.writes
+	@.venv/bin/python -m bench.web
+	@.venv/bin/python -m bench.told
 	@$(WITH_DEB) .venv/bin/python -m bench.dial
 	@$(WITH_DEB) .venv/bin/python -m bench.memory
 	@$(MAKE) --no-print-directory bench-lambda
