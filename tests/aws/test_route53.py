@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -172,17 +171,6 @@ def test_somebody_changed_a_check_meanwhile() -> None:
     with pytest.raises(AdapterError, match="plan again"):
         world.route53.carry_out(planned, lambda *_: None)
     assert world.apply(wish, "n3") == 1
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 def test_a_whole_life_with_the_real_sdk(moto: str) -> None:

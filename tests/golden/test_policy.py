@@ -12,16 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cfnlint
 import pytest
-from cfnlint.decode import cfn_yaml
 
 from failberry.aws.policy import ROLES, ROOM, Scope, partition, policy, size
 from failberry.errors import AdapterError
 from failberry.naming import Ask, Dns, Publisher
 
 GOLDEN = Path(__file__).parent / "policy"
-TEMPLATE = Path(__file__).parents[2] / "lambda" / "template.yaml"
 DNS = Dns(
     zone="example.com",
     zone_id="Z0123456789ABCDEFGHIJ",
@@ -120,11 +117,29 @@ def test_only_the_fast_path_lets_the_pi_touch_health_checks() -> None:
     assert moved["Resource"] == [f"arn:aws:route53:::healthcheck/{each}" for each in SCOPE.checks]
 
 
+TOPICS = ("arn:aws:sns:eu-west-1:210987654321:house", "arn:aws:sns:eu-central-1:123456789012:alarm")
+
+
+def test_the_pi_publishes_to_the_topics_of_its_receivers_and_to_no_other() -> None:
+    telling = {
+        "Sid": "TellPeople", "Effect": "Allow", "Action": ["sns:Publish"], "Resource": sorted(TOPICS),
+    }  # fmt: skip
+    for role in ROLES:
+        told = policy(role, DNS, SCOPE, topics=(*TOPICS, TOPICS[0]))["Statement"]
+        assert told == [*statements(role), *([telling] if role == "daemon" else [])]
+    for nothing_else in (None, replace(DNS, wired_source=Publisher.ELSEWHERE, fast=False, zone_id="")):
+        assert policy("daemon", nothing_else, SCOPE, topics=TOPICS)["Statement"] == [telling]
+
+
 def test_what_is_not_needed_or_not_known_is_said() -> None:
     with pytest.raises(AdapterError, match=r"set dns\.zone_id"):
         policy("daemon", replace(DNS, zone_id=""), SCOPE)
     with pytest.raises(AdapterError, match="the Pi needs no AWS key"):
         policy("daemon", replace(DNS, wired_source=Publisher.ELSEWHERE, fast=False), SCOPE)
+    with pytest.raises(AdapterError, match="the Pi needs no AWS key"):
+        policy("daemon", None, SCOPE)
+    with pytest.raises(AdapterError, match=r"write a section \[dns\]"):
+        policy("deployer", None, SCOPE, topics=TOPICS)
 
 
 def test_partitions() -> None:
@@ -136,50 +151,3 @@ def test_partitions() -> None:
         "aws-us-gov",
         "aws",
     ]
-
-
-def test_the_functions_have_what_the_template_gives_them() -> None:
-    resources = cfn_yaml.load(str(TEMPLATE))["Resources"]
-    given: set[str] = set()
-    for role in ("DdnsRole", "PingRole"):
-        for told in resources[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]:
-            each = told["Fn::If"][1] if "Fn::If" in told else told
-            given |= {each["Action"]} if isinstance(each["Action"], str) else set(each["Action"])
-    assert {action for each in statements("lambda") for action in each["Action"]} == given
-
-
-def test_whoever_deploys_may_make_all_that_the_template_makes() -> None:
-    makes = {
-        "AWS::CloudWatch::Alarm": "cloudwatch:PutMetricAlarm",
-        "AWS::DynamoDB::Table": "dynamodb:CreateTable",
-        "AWS::Events::Rule": "events:PutRule",
-        "AWS::IAM::Role": "iam:CreateRole",
-        "AWS::Lambda::EventInvokeConfig": "lambda:PutFunctionEventInvokeConfig",
-        "AWS::Lambda::Function": "lambda:CreateFunction",
-        "AWS::Lambda::Permission": "lambda:AddPermission",
-        "AWS::Lambda::Url": "lambda:CreateFunctionUrlConfig",
-        "AWS::Logs::LogGroup": "logs:CreateLogGroup",
-        "AWS::SNS::Topic": "sns:CreateTopic",
-    }
-    may = {action for each in statements("deployer") for action in each["Action"]}
-    types = {each["Type"] for each in cfn_yaml.load(str(TEMPLATE))["Resources"].values()}
-    assert types == makes.keys()
-    assert set(makes.values()) <= may
-
-
-def test_whoever_deploys_may_do_what_cloudformation_does_in_his_name() -> None:
-    # As AWS's own registry of resource types says of their handlers; cfn-lint has a copy.
-    not_used = {"ec2:DescribeNetworkInterfaces", "kms:Decrypt"}
-    types = {each["Type"] for each in cfn_yaml.load(str(TEMPLATE))["Resources"].values()}
-    schemas = Path(cfnlint.__file__).parent / "data" / "schemas" / "resources"
-    handlers = {
-        document["typeName"]: document["handlers"]
-        for path in schemas.glob("*.json")
-        if (text := path.read_text()).find('"handlers"') >= 0
-        and (document := json.loads(text))["typeName"] in types
-    }
-    assert handlers.keys() == types
-    may = {action for each in statements("deployer") for action in each["Action"]} | not_used
-    for kind, handler in handlers.items():
-        wanted = {*handler["read"]["permissions"], *handler["delete"]["permissions"]}
-        assert wanted <= may, kind

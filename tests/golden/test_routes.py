@@ -367,6 +367,21 @@ def test_each_family_has_an_active_line_of_its_own():
     assert active(None, None) == {(6, None, "lan0")}
 
 
+def test_the_wired_lines_name_servers_have_rules_while_the_mobile_line_is_active():
+    network = facts(LOOPBACK, LAN, WAN, MOBILE, defaults=TO_THE_PROVIDER)
+    servers = [ip_address(each) for each in ("198.51.100.53", "203.0.113.1", "192.168.7.1", "2001:db8::53")]
+
+    def lines(active):
+        intent = route_intent(ROUTER, network, PPP, active=active, active6=active, name_servers=servers)
+        return render(intent).splitlines()
+
+    without = render(wish(ROUTER, network, PPP, UplinkName.CELLULAR)).splitlines()
+    assert [line for line in lines(UplinkName.CELLULAR) if line not in without] == [
+        "ip -4 rule add priority 20070 to 198.51.100.53/32 fwmark 0x0/0xf000000 lookup 2511 protocol 251"
+    ]
+    assert lines(UplinkName.WIRED) == render(wish(ROUTER, network, PPP, UplinkName.WIRED)).splitlines()
+
+
 def test_answers_go_back_through_the_router_where_the_owner_says_so():
     config = Config(mode=STANDBY.mode, wired=STANDBY.wired, standby=Standby(reply_via_router=True))
     network = facts(LOOPBACK, BESIDE_THE_ROUTER, MOBILE, defaults=TO_THE_ROUTER)

@@ -104,54 +104,36 @@ class Card:
                 found.append((int(fields["start"]) * 512 // MIB, int(fields["size"]) * 512 // MIB))
         return found
 
+    def copy(self, start: int, target: Path, *, seek: int = 0) -> None:
+        """Copy a partition into another file, or with ``seek`` (MiB) to an empty place of a card."""
+        _run([
+            "dd", f"if={self.path}", f"of={target}", "bs=1M", f"skip={start}", f"seek={seek}",
+            f"count={dict(self.partitions())[start]}", "conv=notrunc,sparse",
+        ])  # fmt: skip
+
     def file_system_faults(self, start: int) -> str:
         """What e2fsck would have to mend, after the journal has been replayed; "" for nothing.
 
         On a copy: looking must not change what is looked at.
         """
-        size = dict(self.partitions())[start]
-        with tempfile.NamedTemporaryFile(dir=self.path.parent) as copy:
-            _run(
-                [
-                    "dd",
-                    f"if={self.path}",
-                    f"of={copy.name}",
-                    "bs=1M",
-                    f"skip={start}",
-                    f"count={size}",
-                    "conv=sparse",
-                ]
-            )
-            # The first pass does what every boot does; the second must find nothing left.
-            first = subprocess.run(
-                ["e2fsck", "-p", copy.name], capture_output=True, text=True, check=False, timeout=120
-            )
-            second = subprocess.run(
-                ["e2fsck", "-fn", copy.name], capture_output=True, text=True, check=False, timeout=120
-            )
+        # The first pass does what every boot does; the second must find nothing left.
+        first, second = self._checked(start, ["e2fsck", "-p"], ["e2fsck", "-fn"])
         if first.returncode < 4 and second.returncode == 0:
             return ""
         return f"{first.stdout}{first.stderr}{second.stdout}{second.stderr}"
 
     def boot_faults(self) -> str:
         """The same of the first partition."""
-        with tempfile.NamedTemporaryFile(dir=self.path.parent) as copy:
-            _run(
-                [
-                    "dd",
-                    f"if={self.path}",
-                    f"of={copy.name}",
-                    "bs=1M",
-                    f"skip={BOOT}",
-                    "count=512",
-                    "conv=sparse",
-                ]
-            )
-            subprocess.run(["fsck.vfat", "-a", copy.name], capture_output=True, check=False, timeout=60)
-            second = subprocess.run(
-                ["fsck.vfat", "-n", copy.name], capture_output=True, text=True, check=False, timeout=60
-            )
+        _, second = self._checked(BOOT, ["fsck.vfat", "-a"], ["fsck.vfat", "-n"])
         return "" if second.returncode == 0 else second.stdout
+
+    def _checked(self, start: int, *commands: list[str]) -> list[subprocess.CompletedProcess[str]]:
+        with tempfile.NamedTemporaryFile(dir=self.path.parent) as copy:
+            self.copy(start, Path(copy.name))
+            return [
+                subprocess.run([*each, copy.name], capture_output=True, text=True, check=False, timeout=120)
+                for each in commands
+            ]
 
     def damage(self, start: int, offset: int, count: int) -> None:
         """Overwrite octets of a partition with rubbish."""

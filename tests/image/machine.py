@@ -18,7 +18,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -30,9 +30,13 @@ from tests.lab.channel import Conversation
 ROOT = Path(__file__).parents[2]
 PATIENCE = float(os.environ.get("FAILBERRY_PATIENCE", "1"))
 """All deadlines are multiplied by it: for a machine that has other work."""
+STEADY = bool(os.environ.get("FAILBERRY_STEADY"))
+"""A guest's clock follows what it has computed (QEMU's icount): no deadline inside of it passes while it
+stands still, because this machine has a lot of other work. It then has one processor."""
 BOOT_DEADLINE = 420.0
 COMMAND_DEADLINE = 60.0
 CONSOLE_TAIL = 3000
+JOURNAL = "journalctl --boot --no-pager --output=short-monotonic --unit='failberry*' --lines=30"
 QUIET = "export TERM=dumb PAGER=cat SYSTEMD_COLORS=0"
 
 
@@ -76,8 +80,13 @@ BOARDS = {
         second_port=("-device", "pci-serial,chardev=shell"),
     ),
 }
+PACE = (
+    ("tcg,thread=single", "-icount", "shift=1,align=off,sleep=on", "-smp", "1")
+    if STEADY
+    else ("tcg,thread=multi", "-smp", "2")
+)
 COMMON = (
-    "-accel", "tcg,thread=multi", "-smp", "2", "-m", "512", "-display", "none",
+    "-accel", *PACE, "-m", "512", "-display", "none",
     "-nodefaults", "-no-user-config",
 )  # fmt: skip
 
@@ -93,6 +102,8 @@ class Machine:
     """More of QEMU's."""
     networks: tuple[str, ...] = ("user,restrict=on",)
     """A network card for each, as ``-netdev`` has it without ``id=``. Nothing leaves this computer."""
+    started_by: tuple[str, ...] = ()
+    """What starts QEMU, such as ``ip netns exec NAME``."""
     boots: int = 0
     _process: subprocess.Popen[bytes] | None = None
     _monitor: Conversation | None = None
@@ -180,7 +191,7 @@ class Machine:
         # setpriv: the kernel ends the machine when this process is killed too hard to do it itself.
         with (self.folder / "qemu.log").open("w") as log:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "--", *command],
+                ["setpriv", "--pdeathsig", "KILL", "--", *self.started_by, *command],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         try:
@@ -203,6 +214,14 @@ class Machine:
     def is_on(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def ends(self, *, within: float) -> bool:
+        """Whether it switches itself off in so many seconds: its shell is closed a little earlier."""
+        if self._process is None:
+            return True
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(within)
+        return not self.is_on
+
     def cut_power(self, *, after: float = 0.0) -> None:
         """Pull the plug, whatever it is doing; ``after``: so many seconds from now."""
         if after and self._process is not None:
@@ -217,6 +236,17 @@ class Machine:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait(30)
             self._process = None
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stand still in the midst of it: the card is as a power cut at this instant would leave it."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def shut_down(self, *, deadline: float = 120.0) -> None:
         """As a person does who has a key: ``systemctl poweroff``; the plug after that."""
@@ -245,10 +275,8 @@ class Machine:
         give_up = time.monotonic() + deadline * PATIENCE
         while True:
             try:
-                self._ask(
-                    "stty -echo -onlcr 2>/dev/null; PS1=; PS2=; export TERM=dumb PAGER=cat SYSTEMD_COLORS=0",
-                    5,
-                )
+                # In this shell, not in one of its own: it is for all that come after.
+                self._ask(f"stty -echo -onlcr 2>/dev/null; PS1=; PS2=; {QUIET}", 5, bare=True)
             except TimeoutError:
                 if time.monotonic() > give_up or not self.is_on:
                     raise MachineError(f"no shell after {deadline:.0f} s\n{self.said()}") from None
@@ -286,7 +314,8 @@ class Machine:
             if code == 0:
                 return told
             if time.monotonic() > give_up:
-                raise MachineError(f"not so after {deadline:.0f} s: {command}\n{told}\n{self.said()}")
+                said = self.run(JOURNAL, check=False)
+                raise MachineError(f"not so after {deadline:.0f} s: {command}\n{told}\n{said}\n{self.said()}")
             time.sleep(every)
 
     def _ask(self, command: str, timeout: float, *, bare: bool = False) -> tuple[int, str]:

@@ -7,6 +7,7 @@ and whatever it does not know, and answers every ICMP echo, from whichever addre
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
@@ -14,9 +15,13 @@ IP, LCP, IPCP = 0x0021, 0xC021, 0x8021
 REQUEST, ACK, NAK, REJECT, TERMINATE, TERMINATED, PROTOCOL_REJECT = 1, 2, 3, 4, 5, 6, 8
 ECHO, ECHOED = 9, 10
 FLAG, ESCAPE = 0x7E, 0x7D
+TCP, SYN, ACKNOWLEDGED = 6, 0x02, 0x12
+"""A protocol of IP; flags of a request for a connection, and of the yes to it."""
 REFUSED = {LCP: {7, 8, 13, 23}, IPCP: {2}}
 """Compressed fields, callback and bundles; compressed headers."""
 LARGEST = 4096
+STRANGER = 40_000
+"""The port that somebody on the Internet knocks from."""
 
 
 def checksum(octets: bytes) -> int:
@@ -51,14 +56,24 @@ class PppPeer:
     """The caller has its address."""
     ended: bool = False
     pings: dict[IPv4Address, int] = field(default_factory=dict)
+    doors: dict[int, int] = field(default_factory=dict)
+    """Flags of TCP with which a port of the caller answered."""
+    _agreed: set[int] = field(default_factory=set)
+    """Protocols of which the caller has taken our request."""
     _frame: bytearray = field(default_factory=bytearray)
     _escaped: bool = False
     _out: bytearray = field(default_factory=bytearray)
 
     def start(self) -> bytes:
         """What it says first."""
-        self._send(LCP, self._control(REQUEST, 1, b"\x05\x06\x0f\xa1\xbe\x44"))
+        self._ask(LCP)
         return self._drain()
+
+    def _ask(self, protocol: int) -> None:
+        """Its own request, until the caller has agreed: what was said before pppd began to listen is lost."""
+        if protocol not in self._agreed:
+            wish = b"\x05\x06\x0f\xa1\xbe\x44" if protocol == LCP else b"\x03\x06" + self.own.packed
+            self._send(protocol, self._control(REQUEST, 1, wish))
 
     def feed(self, octets: bytes) -> bytes:
         """What it answers."""
@@ -72,6 +87,19 @@ class PppPeer:
             elif len(self._frame) < LARGEST:
                 self._frame.append(octet ^ 0x20 if self._escaped else octet)
                 self._escaped = False
+        return self._drain()
+
+    def knock(self, ports: Iterable[int]) -> bytes:
+        """Ask ports of the caller for a connection (a SYN, RFC 9293), as somebody on the Internet does."""
+        stranger = IPv4Address("203.0.113.66").packed
+        for port in ports:
+            segment = struct.pack(">HHIIBBHHH", STRANGER, port, 1, 0, 5 << 4, SYN, 1024, 0, 0)
+            pseudo = stranger + self.address.packed + struct.pack(">BBH", 0, TCP, len(segment))
+            segment = segment[:16] + struct.pack(">H", internet_checksum(pseudo + segment)) + segment[18:]
+            header = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(segment), 0, 0, 60, TCP, 0)
+            header += stranger + self.address.packed
+            header = header[:10] + struct.pack(">H", internet_checksum(header)) + header[12:]
+            self._send(IP, header + segment)
         return self._drain()
 
     def _take(self, frame: bytes) -> None:
@@ -90,9 +118,12 @@ class PppPeer:
         if code == REQUEST:
             verdict, options = self._judge(protocol, body)
             self._send(protocol, self._control(verdict, number, options))
-            if protocol == LCP and verdict == ACK:
-                self._send(IPCP, self._control(REQUEST, 1, b"\x03\x06" + self.own.packed))
+            self._ask(protocol)
             self.opened |= protocol == IPCP and verdict == ACK
+        elif code == ACK:
+            self._agreed.add(protocol)
+            if protocol == LCP:
+                self._ask(IPCP)
         elif code == ECHO and protocol == LCP:
             self._send(LCP, self._control(ECHOED, number, b"\x0f\xa1\xbe\x44" + body[4:]))
         elif code == TERMINATE:
@@ -118,6 +149,8 @@ class PppPeer:
 
     def _packet(self, packet: bytes) -> None:
         header = (packet[0] & 15) * 4
+        if packet[9] == TCP and int.from_bytes(packet[header + 2 : header + 4], "big") == STRANGER:
+            self.doors[int.from_bytes(packet[header : header + 2], "big")] = packet[header + 13]
         if self.swallow or packet[9] != 1 or packet[header] != 8:
             return
         asked = IPv4Address(packet[16:20])

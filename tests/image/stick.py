@@ -9,13 +9,14 @@ import select
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Self
 
 from tests.image.machine import Machine
-from tests.image.ppp_peer import PppPeer
+from tests.image.ppp_peer import ACKNOWLEDGED, PppPeer
 from tests.modemsim import Output, PppBytes, SimModem, StartPpp, StopPpp, Write
 from tests.modemsim.profiles import PROFILES, Role
 
@@ -26,6 +27,9 @@ USB_PATH = f"1-1.{PORT}"
 POWER_OFF = bytes((0x23, 1, 8, 0, PORT, 0))
 POWER_ON = bytes((0x23, 3, 8, 0, PORT, 0))
 TURN = 0.05
+HEALTH_PORT = 9000
+AT_ONCE = 2
+"""Ports asked in one turn: what the adapter cannot take in time is lost."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,6 +47,7 @@ class Stick:
     _thread: threading.Thread | None = None
     _line: socket.socket | None = None
     _trace: int = 0
+    _ports: list[int] = field(default_factory=list)
 
     @staticmethod
     def arguments(folder: Path) -> tuple[str, ...]:
@@ -75,6 +80,22 @@ class Stick:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
+    def knock(self, ports: Sequence[int], *, deadline: float) -> set[int]:
+        """Ask ports of the machine for a connection, from the Internet; those that said yes.
+
+        The last to be asked is the first one again, until it is known that all were heard: by the health
+        server, which says yes to everybody.
+        """
+        assert self.peer is not None, "there is no session"
+        self._ports = [*ports, *ports, HEALTH_PORT]  # what is lost once is heard the second time
+        give_up = time.monotonic() + deadline
+        while self._ports or HEALTH_PORT not in self.peer.doors:
+            assert time.monotonic() < give_up, f"{len(self._ports)} ports were not asked in {deadline:.0f} s"
+            if not self._ports:
+                self._ports = [HEALTH_PORT]
+            time.sleep(10 * TURN)
+        return {port for port, flags in self.peer.doors.items() if flags & ACKNOWLEDGED == ACKNOWLEDGED}
+
     def _run(self) -> None:
         assert self._line is not None
         on = True
@@ -94,6 +115,9 @@ class Stick:
                 if on:
                     self._perform(self.modem.receive(0, heard, now))
             self._perform(self.modem.tick(now))
+            if self._ports and self.peer is not None:
+                asked, self._ports = self._ports[:AT_ONCE], self._ports[AT_ONCE:]
+                self._say_ppp(self.peer.knock(asked))
 
     def _power(self, *, on: bool) -> bool:
         """What the hub was last told about this port; the serial line itself sees nothing of it."""

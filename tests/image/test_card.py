@@ -45,6 +45,28 @@ def test_the_first_partition_has_what_the_boot_loader_and_a_person_need(card: Ca
     assert not card.boot_faults()
 
 
+@pytest.mark.parametrize(("architecture", "boards"), [
+    ("arm64", {"bcm2837-rpi-3-b", "bcm2837-rpi-3-b-plus", "bcm2837-rpi-zero-2-w", "bcm2711-rpi-4-b"}),
+    ("armhf", {"bcm2836-rpi-2-b", "bcm2837-rpi-3-b", "bcm2711-rpi-4-b"}),
+])  # fmt: skip
+def test_the_firmware_finds_each_board(architecture: str, boards: set[str]) -> None:
+    card = Card(path=image(architecture))
+    names = set(card.names())
+    assert {f"{board}.dtb" for board in boards} <= names & set(card.names("a/dtbs"))
+    assert {
+        "bootcode.bin",
+        "start.elf",
+        "fixup.dat",
+        "start4.elf",
+        "fixup4.dat",
+        "uboot.env",
+        "boot.scr",
+    } <= names
+    told = card.get("config.txt").decode().splitlines()
+    assert "upstream_kernel=1" in told, "it would ask for trees by names that only its own kernels have"
+    assert {line.removeprefix("kernel=") for line in told if line.startswith("kernel=")} <= names
+
+
 def test_the_root_has_no_secret_and_no_identity(card: Card) -> None:
     shadow = card.read_file(ROOT_A, "/etc/shadow").decode()
     secrets = {line.split(":")[0]: line.split(":")[1] for line in shadow.splitlines()}

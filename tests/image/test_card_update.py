@@ -7,18 +7,19 @@ shown by test_boot_script.py.  Hours are made minutes by changing a number in th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.image.card import ROOT_B, Card
+from tests.image.card import ROOT_B
 from tests.image.conftest import Flash
 from tests.image.machine import Machine, MachineError
-from tests.image.updates import HOUSE, NEWER, Release, write
+from tests.image.updates import HOUSE, NETWORK, NEWER, SYSTEM, Release, hurry, inside, surroundings
+from tests.netns.namespace import Namespace
 
-SYSTEM = "/usr/lib/python3/dist-packages/failberry/system"
+ASK = "failberryctl system update --no-wait"
 UPDATE_DEADLINE = 900.0
 VERDICT_DEADLINE = 1500.0
 pytestmark = pytest.mark.timeout(6000)
@@ -30,15 +31,21 @@ def release(tmp_path: Path) -> Release:
 
 
 @pytest.fixture
-def machine(flash: Flash, release: Release) -> Callable[[], Machine]:
+def place(release: Release) -> Iterator[Namespace]:
+    with surroundings(release.folder) as place:
+        yield place
+
+
+@pytest.fixture
+def machine(place: Namespace, flash: Flash, release: Release) -> Callable[[], Machine]:
+    return lambda: asking(release, place, flash)
+
+
+def asking(release: Release, place: Namespace, flash: Flash) -> Machine:
     """A card that asks the release's archive; in a machine whose wired line leads there."""
-
-    def made() -> Machine:
-        machine = flash(networks=(release.network,), owners_file=HOUSE)
-        release.trusted_by(machine.card)
-        return machine
-
-    return made
+    machine = flash(networks=(NETWORK,), started_by=inside(place), owners_file=HOUSE)
+    release.trusted_by(machine.card)
+    return machine
 
 
 def start(machine: Machine) -> None:
@@ -55,18 +62,17 @@ def hasten(machine: Machine) -> None:
 def update(machine: Machine) -> str:
     """Ask for an update; return what was told, or that it restarted."""
     hasten(machine)
-    machine.run("systemctl start --no-block failberry-update.service")
+    machine.run(ASK)
     asked = "cat /run/failberry-system/progress.json | grep -F '\"running\": false'"
     try:
         return str(json.loads(machine.wait_until(asked, deadline=UPDATE_DEADLINE))["words"])
     except (MachineError, ConnectionResetError):
-        if not machine.is_on:
+        if machine.ends(within=20):
             return "restart"
         raise
 
 
 def restart_into_trial(machine: Machine) -> None:
-    machine.run("echo '{}' >/run/failberry-system/wish.json")
     update(machine)
     machine.wait_for_end(deadline=300)
     assert machine.card.slot_env()["trial"] == "b"
@@ -77,14 +83,6 @@ def state(machine: Machine) -> dict[str, Any]:
     """What is known of the slots."""
     told: dict[str, Any] = json.loads(machine.run("failberryctl system status --json", check=False))
     return told
-
-
-def hurry(card: Card, tmp_path: Path) -> None:
-    """Minutes of the trial in slot b become seconds."""
-    text = (Path(__file__).parents[2] / "failberry/system/trialwatch.py").read_text()
-    text = text.replace("GOOD_FOR = 300.0", "GOOD_FOR = 20.0").replace("AFTER = 900.0", "AFTER = 120.0")
-    (tmp_path / "trialwatch.py").write_text(text)
-    write(card, ROOT_B, {f"{SYSTEM}/trialwatch.py": tmp_path / "trialwatch.py"})
 
 
 def test_a_good_update_is_tried_and_kept(
@@ -147,13 +145,12 @@ def test_a_slot_that_never_starts_goes_back(machine: Callable[[], Machine], rele
 def test_an_unsigned_source_is_refused(flash: Flash, tmp_path: Path) -> None:
     release = Release(tmp_path, signed=False)
     release.publish()
-    pi = flash(networks=(release.network,), owners_file=HOUSE)
-    release.trusted_by(pi.card)
-    start(pi)
-    pi.run("echo '{}' >/run/failberry-system/wish.json")
-    assert "is not signed" in update(pi)
-    assert state(pi)["last"]["outcome"] == "refused"
-    pi.shut_down()
+    with surroundings(release.folder) as place:
+        pi = asking(release, place, flash)
+        start(pi)
+        assert "is not signed" in update(pi)
+        assert state(pi)["last"]["outcome"] == "refused"
+        pi.shut_down()
     assert pi.card.slot_env()["trial"] == ""
     assert "vmlinuz" not in pi.card.names("b")
 
@@ -167,7 +164,7 @@ def test_power_that_fails_while_it_updates(
     pi.arguments += ("-no-reboot",)
     start(pi)
     hasten(pi)
-    pi.run("echo '{}' >/run/failberry-system/wish.json; systemctl start --no-block failberry-update.service")
+    pi.run(ASK)
     pi.wait_until(
         f'grep -F \'"step": "{step}"\' /run/failberry-system/progress.json', deadline=UPDATE_DEADLINE
     )

@@ -1,24 +1,28 @@
-"""An archive with a newer release of ours, which a machine reaches over its network, and a card that asks it.
+"""An archive with a newer release of ours, a card that asks it, and what is around that card.
 
-The archive is served by slirp: each connection to 1.1.1.100:80 starts a small web server on this side.  Its
-network has a name server at 1.1.1.1 that answers pings, so that the wired line is up for the daemon; nothing
-leaves this computer but questions for names.
+The wired line leads into a network namespace of this computer: targets that answer pings, name servers that
+know every name, and a web server with the archive.  Nothing leaves it.
 """
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from email.utils import formatdate
 from hashlib import sha256
 from pathlib import Path
 
 from failberry import __version__
-from tests.image.card import MIB, ROOT_A, Card
+from tests.image.card import MIB, ROOT_A, ROOT_B, Card
+from tests.netns.namespace import Namespace, namespaces
 
 REPOSITORY = Path(__file__).parents[2]
 ADDRESS = "1.1.1.100"
-NETWORK = "ipv6=off,net=1.1.1.0/24,host=1.1.1.2,dns=1.1.1.1"
+PORT = "wired"
+NETWORK = f"tap,ifname={PORT},script=no,downscript=no"
+"""As QEMU has it, started in the namespace."""
 HOUSE = """\
 mode = "standby-gateway"
 
@@ -29,12 +33,38 @@ interface = "onboard0"
 address = "1.1.1.15/24"
 gateway = "1.1.1.2"
 name_servers = ["1.1.1.1"]
+
+[probe]
+pages = []
 """
-"""A restricted network of slirp's gives no gateway by DHCP."""
 NEWER = f"{__version__}+new"
 SOURCE = "/etc/apt/sources.list.d/debian.sources"
 KEYRING = "/usr/share/keyrings/failberry-test.gpg"
 DEADLINE = 120.0
+SYSTEM = "/usr/lib/python3/dist-packages/failberry/system"
+
+
+@contextmanager
+def surroundings(archive: Path) -> Iterator[Namespace]:
+    """What the wired line leads to, and the archive that lies in a folder; QEMU is to be started in there."""
+    servers = (
+        ["dnsmasq", "--keep-in-foreground", "--user=root", "--pid-file=", "--no-hosts", "--no-resolv",
+         "--conf-file=/dev/null", "--address=/#/192.0.2.80"],
+        ["busybox", "httpd", "-f", "-p", f"{ADDRESS}:80", "-h", str(archive)],
+    )  # fmt: skip
+    with namespaces("around") as (place,), ExitStack() as stack:
+        place.ip(f"tuntap add {PORT} mode tap", f"link set {PORT} up", "address add 8.8.8.8/32 dev lo")
+        for address in ("1.1.1.1", "1.1.1.2", ADDRESS):
+            place.ip(f"address add {address}/24 dev {PORT}")
+        for server in servers:
+            running = stack.enter_context(subprocess.Popen([*inside(place), *server]))
+            stack.callback(running.terminate)
+        yield place
+
+
+def inside(place: Namespace) -> tuple[str, ...]:
+    """What starts a program there."""
+    return ("ip", "netns", "exec", place.name)
 
 
 class Release:
@@ -45,17 +75,12 @@ class Release:
         self._keys = folder / "keys"
         self._debs = debs
         self._signed = signed
+        self.folder.mkdir()
         self._keys.mkdir(mode=0o700)
         self._gpg("--quick-generate-key", "Failberry tests <tests@example.org>", "ed25519", "sign", "never")
 
-    @property
-    def network(self) -> str:
-        """A network of QEMU's with the archive in it and nothing else."""
-        return f"user,restrict=on,{NETWORK},guestfwd=tcp:{ADDRESS}:80-cmd:busybox httpd -i -h {self.folder}"
-
     def publish(self, *, version: str = NEWER, postinst: str = "true") -> None:
         """Build both packages as ``version``; ``postinst`` runs as root in the slot when it is installed."""
-        self.folder.mkdir(exist_ok=True)
         stanzas = []
         for name in ("failberry", "failberry-image"):
             tree = self.folder.parent / f"{name}-{version}"
@@ -132,6 +157,14 @@ def write(card: Card, start: int, files: dict[str, Path]) -> None:
         ["debugfs", "-w", "-f", "-", device],
         input="\n".join([*lines, "quit", ""]), text=True, check=True, capture_output=True, timeout=DEADLINE,
     )  # fmt: skip
+
+
+def hurry(card: Card, tmp_path: Path) -> None:
+    """Minutes of the trial in slot b become seconds."""
+    text = (REPOSITORY / "failberry/system/trialwatch.py").read_text()
+    text = text.replace("GOOD_FOR = 300.0", "GOOD_FOR = 20.0").replace("AFTER = 900.0", "AFTER = 120.0")
+    (tmp_path / "trialwatch.py").write_text(text)
+    write(card, ROOT_B, {f"{SYSTEM}/trialwatch.py": tmp_path / "trialwatch.py"})
 
 
 def _run(command: list[str | Path]) -> str:

@@ -8,14 +8,11 @@ import hashlib
 import os
 import shlex
 import shutil
-import subprocess
-import sys
 import tempfile
-import threading
-import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from image import steps
 
 from . import cache
 from .cache import LabError
@@ -34,6 +31,8 @@ PACKAGES = (
     # what the failberry package depends on, so that dpkg -i needs no network
     "python3 python3-serial python3-pyroute2 python3-systemd python3-usb python3-iptables ppp nftables",
     "usb-modeswitch uhubctl",
+    # what it suggests, for the dashboard
+    "python3-aiohttp python3-prometheus-client",
     # control from the host
     "qemu-guest-agent",
     # the world around it: DHCP and DNS of the provider, faults, scans, traffic
@@ -110,7 +109,10 @@ def image() -> Image:
             with tempfile.TemporaryDirectory(prefix="building-", dir=cache.root()) as scratch:
                 finished = Path(scratch) / "image"
                 finished.mkdir()
-                _build(Path(scratch), finished)
+                try:
+                    _build(Path(scratch), finished)
+                except steps.BuildError as error:
+                    raise LabError(str(error)) from error
                 finished.rename(found.folder)
         os.utime(found.folder)
         cache.prune(images, keep=2)
@@ -118,7 +120,7 @@ def image() -> Image:
 
 
 def _build(scratch: Path, finished: Path) -> None:
-    _require("mmdebstrap", "mke2fs", "qemu-img")
+    steps.require("mmdebstrap", "mke2fs", "qemu-img")
     if not Path(KEYS).exists():
         raise LabError(f"{KEYS} is missing: install debian-archive-keyring")
     tree = scratch / "tree"
@@ -138,19 +140,21 @@ def _build(scratch: Path, finished: Path) -> None:
     ]  # fmt: skip
     if os.geteuid() != 0:
         raise LabError("building the lab's guest needs root (mmdebstrap): run it once with sudo")
-    _announced("lab image: Debian packages", command, deadline=BOOTSTRAP_DEADLINE)
+    steps.run("Debian packages", command, deadline=BOOTSTRAP_DEADLINE, label="lab image")
     for name in ("vmlinuz", "initrd.img"):
         shutil.copyfile((tree / name).resolve(), finished / name)
     raw = scratch / "root.ext4"
-    _announced(
-        "lab image: file system",
+    steps.run(
+        "file system",
         ["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", str(tree), str(raw), DISK_SIZE],
         deadline=ASSEMBLE_DEADLINE,
+        label="lab image",
     )
-    _announced(
-        "lab image: disk",
+    steps.run(
+        "disk",
         ["qemu-img", "convert", "-O", "qcow2", str(raw), str(finished / "root.qcow2")],
         deadline=ASSEMBLE_DEADLINE,
+        label="lab image",
     )
 
 
@@ -160,54 +164,3 @@ def _write_tree(folder: Path, files: dict[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder
-
-
-def _require(*tools: str) -> None:
-    if missing := [tool for tool in tools if not shutil.which(tool)]:
-        raise LabError(f"not installed: {', '.join(missing)}; run 'make setup'")
-
-
-def _announced(what: str, command: Sequence[str], *, deadline: float) -> None:
-    """Run a step, showing its seconds while it works; LabError with the end of its output when it fails."""
-    started = time.monotonic()
-    lines: list[str] = []
-    environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive", "SYSTEMD_OFFLINE": "1"}
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        errors="replace", env=environment, start_new_session=True,
-    ) as process:  # fmt: skip
-        # Closed standard output means "finished", so one thread reads and the deadline is kept by wait().
-        assert process.stdout is not None
-        reader = threading.Thread(target=_collect, args=(process.stdout, lines), daemon=True)
-        reader.start()
-        try:
-            while process.poll() is None:
-                seconds = time.monotonic() - started
-                if seconds > deadline:
-                    raise LabError(f"{what}: not finished after {deadline:.0f} s\n{_tail(lines)}")
-                _progress(what, seconds, lines[-1] if lines else "", end="\r")
-                reader.join(0.5)
-        finally:
-            if process.poll() is None:
-                process.terminate()
-        reader.join(5)
-    _progress(what, time.monotonic() - started, "failed" if process.returncode else "done", end="\n")
-    if process.returncode:
-        raise LabError(f"{what}: {command[0]} ended with {process.returncode}\n{_tail(lines)}")
-
-
-def _collect(stream: Iterator[str], lines: list[str]) -> None:
-    for line in stream:
-        lines.append(line.rstrip())
-        del lines[:-200]
-
-
-def _tail(lines: list[str]) -> str:
-    return "\n".join(f"  | {line}" for line in lines[-25:])
-
-
-def _progress(what: str, seconds: float, detail: str, *, end: str) -> None:
-    if end == "\r" and not sys.stderr.isatty():
-        return
-    print(f"\x1b[2K{what} {seconds:5.1f} s  {detail[:60]}" if sys.stderr.isatty() else
-          f"{what} {seconds:5.1f} s  {detail}", end=end, file=sys.stderr, flush=True)  # fmt: skip

@@ -62,7 +62,8 @@ def test_it_has_all_of_the_program_and_nothing_else_in_python(tmp_path: Path) ->
 def test_the_folder_of_the_secrets_is_roots_alone(tmp_path: Path) -> None:
     unpack(tmp_path)
     assert (tmp_path / "etc/failberry").stat().st_mode & 0o777 == 0o700
-    assert not list((tmp_path / "etc/failberry").iterdir()), "a package that configures itself would dial"
+    files = [each for each in (tmp_path / "etc/failberry").rglob("*") if not each.is_dir()]
+    assert not files, "a package that configures itself would dial"
 
 
 def test_it_has_what_aws_deploy_sends(tmp_path: Path) -> None:

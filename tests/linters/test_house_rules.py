@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.linters.tree import ROOT, accuse, tracked
 
 PURE_PACKAGES = ("failberry/core", "failberry/at", "failberry/dns")
-IMPURE_PARTS = {Path("failberry/dns/route53.py"), Path("failberry/dns/__main__.py")}
+IMPURE_PARTS = {Path(f"failberry/dns/{each}.py") for each in ("route53", "telling", "__main__")}
 """Of those packages, what does touch the world; nothing pure may import it."""
 PURE_MODULES = {
     "__future__", "calendar", "collections", "contextlib", "dataclasses", "datetime", "enum", "functools",
@@ -29,7 +29,8 @@ HOSTS = (
     r"(?i)\b(pypi|pythonhosted|npmjs|crates|proxy\.golang|(deb|ftp|snapshot|security)(\.\w+)?\.debian)"
     r"\.(org|com|io)\b"
 )
-MODULE_OF = {"pyserial": "serial", "systemd-python": "systemd", "python-iptables": "iptc", "pyusb": "usb"}
+MODULE_OF = {"pyserial": "serial", "systemd-python": "systemd", "python-iptables": "iptc", "pyusb": "usb",
+             "prometheus-client": "prometheus_client"}  # fmt: skip
 """Where a distribution and its module have different names."""
 
 
@@ -157,3 +158,14 @@ def test_no_registry_is_named() -> None:
         if (found := re.search(HOSTS, line))
     ]
     accuse(faults, cure="use the mirror and the index that this machine is set up with")
+
+
+def test_no_two_unit_tests_have_one_name() -> None:
+    # Without packages pytest knows a file by its name alone, and refuses the second.
+    found: dict[str, list[str]] = {}
+    for path in tracked("tests/unit/**/*.py", "tests/unit/*.py", "tests/golden/*.py"):
+        if path.name not in ("__init__.py", "conftest.py"):
+            found.setdefault(path.name, []).append(str(path))
+    assert len(found) > 100, "they are looked for in the wrong place"
+    twice = [", ".join(each) for each in found.values() if len(each) > 1]
+    accuse(twice, cure="give one of them another name")

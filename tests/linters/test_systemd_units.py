@@ -15,6 +15,9 @@ EXPOSURE = {
     "failberry.service": 2.5,
     "failberry-health.service": 0.6,
     "failberry-dns@.service": 1.2,
+    "failberry-sns@.service": 1.2,
+    "failberry-notify.service": 1.5,
+    "failberry-web.service": 1.0,
     "failberry-vrrp.service": 2.5,
     # It runs dpkg, which writes anywhere, makes users and starts services: there is little to take away.
     "failberry-upgrade-watch.service": 9.5,
@@ -30,6 +33,7 @@ EXPOSURE_OF_THE_IMAGE = {
     "failberry-dnsmasq.service": 2.8,
     # It sets up what the others live in: /etc, mounts, names of interfaces.
     "failberry-firstboot.service": 6.4,
+    "failberry-ports.service": 1.5,
     "failberry-trial.service": 4.3,
     # A shell that restarts the machine when all else is broken, and must not fail for a right that it lacks.
     "failberry-trial-deadline.service": 9.6,
@@ -37,7 +41,7 @@ EXPOSURE_OF_THE_IMAGE = {
     "failberry-update.service": 8.2,
 }
 
-OTHERS = ("usr/bin/kill", "usr/bin/sh", "usr/sbin/keepalived")
+OTHERS = ("usr/bin/grep", "usr/bin/kill", "usr/bin/sh", "usr/sbin/keepalived")
 """Programs of other packages that they start."""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from . import calls, power, radio
+from . import calls, power, radio, texts
 from .profiles import COMMON
 from .reply import Reply
 from .syntax import Command
@@ -280,7 +280,7 @@ COMMANDS: dict[str, Handler] = {
     "+CMEE": cmee, "+CFUN": cfun, "+CPIN": cpin, "+CLCK": clck, "+CREG": registration,
     "+CGREG": registration, "+CEREG": registration, "+COPS": cops, "+CGATT": cgatt,
     "+CGDCONT": cgdcont, "+CGACT": cgact, "+CGPADDR": cgpaddr, "+CEER": ceer, "+CGDATA": cgdata,
-    "^RESET": restart,
+    "^RESET": restart, "+CMGF": texts.cmgf, "+CMGS": texts.cmgs,
 }  # fmt: skip
 
 

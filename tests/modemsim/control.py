@@ -105,6 +105,7 @@ def _get(loop: "Loop") -> dict[str, Any]:
             "faults": dataclasses.asdict(modem.faults),
         },
         "counters": dict(modem.counters),
+        "texts": list(modem.texts),
         "log": [dataclasses.asdict(entry) for entry in modem.log],
         "history": [dataclasses.asdict(entry) for entry in modem.history],
     }

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import count
 
-from . import calls, power, radio
+from . import calls, power, radio, texts
 from .commands import execute
 from .facts import facts
 from .model import (
@@ -60,6 +60,7 @@ class SimModem:
         self.faults = faults or Faults()
         self.contexts = {cid: (kind, apn) for cid, kind, apn in self.profile.contexts}
         self.log: deque[Received] = deque(maxlen=MAX_LOG)
+        self.texts: deque[dict[str, object]] = deque(maxlen=100)  # that were sent
         self.history: deque[Happening] = deque(maxlen=MAX_LOG)
         self.counters: Counter[str] = Counter(
             pin_attempts=0, puk_attempts=0, dials=0, connects=0, boots=0, context_writes=0, ppp_bytes=0
@@ -255,6 +256,9 @@ class SimModem:
             if port.busy:
                 port.inbox += data[: MAX_INBOX - len(port.inbox)]
                 return
+            if port.wanted is not None:
+                data = texts.take(self, port, data, now)
+                continue
             head, end, data = data.partition(b"\r")
             if port.echo:
                 self._write(port, head + end)
@@ -331,6 +335,10 @@ class SimModem:
 
     def _is_silent(self, port: Port) -> bool:
         return self.faults.silent or port.number in self.faults.silent_ports
+
+    def write(self, port: Port, data: bytes) -> None:
+        """Bytes out of a port, if it speaks."""
+        self._write(port, data)
 
     def _write(self, port: Port, data: bytes) -> None:
         if data and self.runs and port.role is not Role.MUTE and not self._is_silent(port):

@@ -35,6 +35,8 @@ class Port:
     quiet: bool = False
     cmee: int = 0
     dtr_action: int = 2
+    wanted: int | None = None  # octets of a message whose body is awaited
+    wanted_then: int | None = None
     reporting: dict[str, int] = field(default_factory=dict)
 
     def reset_settings(self) -> None:

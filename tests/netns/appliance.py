@@ -48,6 +48,7 @@ def main() -> None:
     places = daemon.Places(
         config=Path(sys.argv[1]),
         state=directory / "state.sqlite",
+        history=directory / "history.sqlite",
         runtime=directory,
         hook=directory / "session-hook",
         dns_socket=str(directory / "dns.socket"),

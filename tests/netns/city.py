@@ -28,7 +28,7 @@ from typing import Any
 from namespace import Namespace, namespaces
 
 from failberry.config import MOBILE_INTERFACE, Mode
-from failberry.ctl import client as control
+from failberry.control import client as control
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

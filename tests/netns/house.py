@@ -8,6 +8,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 
 from namespace import Namespace, namespaces
 
@@ -97,12 +98,17 @@ class House:
         return self.pi.run(lambda: apply(intent))[0]
 
     def apply_mode(
-        self, config: Config, active: UplinkName | None = None, *, six: UplinkName | str | None = SAME
+        self,
+        config: Config,
+        active: UplinkName | None = None,
+        *,
+        six: UplinkName | str | None = SAME,
+        name_servers: tuple[str, ...] = (),
     ) -> RouteIntent:
         """Wish and apply what the product would."""
 
         async def now() -> RouteIntent:
-            intent = await wish(config, active, six=six)
+            intent = await wish(config, active, six=six, name_servers=name_servers)
             problem, facts = await apply(intent)
             assert problem is None
             assert intent.matches(facts.ours)
@@ -126,13 +132,17 @@ async def wish(
     *,
     six: UplinkName | str | None = SAME,
     session: Session | None = SESSION,
+    name_servers: tuple[str, ...] = (),
 ) -> RouteIntent:
     """What the product would want of the kernel as it is now; the mode's own line is active by default."""
     adapter = Netlink()
     facts = await adapter.observe()
     await adapter.close()
     line = active or ACTIVE[config.mode]
-    return route_intent(config, facts, session, active=line, active6=line if six == SAME else six)
+    return route_intent(
+        config, facts, session,
+        active=line, active6=line if six == SAME else six, name_servers=[*map(ip_address, name_servers)],
+    )  # fmt: skip
 
 
 async def apply(intent: RouteIntent) -> tuple[str | None, NetworkFacts]:

@@ -107,6 +107,24 @@ def test_a_default_route_in_disguise_carries_new_flows_but_no_answers(home):
     assert answers(home, ANYONE, ANYONE6) == dict.fromkeys((ANYONE, ANYONE6), L)
 
 
+def test_the_wired_lines_name_servers_are_asked_over_the_active_line(home):
+    # systemd-networkd writes such routes by itself (RoutesToDNS=, systemd.network(5)).
+    far, far6, near = "203.0.113.53", "2001:db8:ffff::53", GATEWAY
+    home.pi.ip(f"route add {far} via {GATEWAY} dev eth0 proto dhcp metric 100")
+    home.pi.ip(f"-6 route add {far6} via fe80::1 dev eth0 proto ra metric 1024")
+    names = (far, far6, near)
+    asked = (f"{far} from 192.168.7.20 iif {L}", far, f"{far6} from fd00:7::20 iif {L}")
+    home.apply_mode(ROUTER, UplinkName.WIRED, name_servers=names)
+    assert answers(home, *asked) == dict.fromkeys(asked, E)
+    home.apply_mode(ROUTER, UplinkName.CELLULAR, name_servers=names)
+    assert answers(home, *asked) == dict.fromkeys(asked, P)
+    # Probes of the wired line, and what it carries already, stay on it; so does the router next door.
+    stay = (f"{far} {WIRED_MARK}", f"{far} from {OWN} {WIRED_MARK} oif {E}", near, f"{far6} {WIRED_MARK}")
+    assert answers(home, *stay) == dict.fromkeys(stay, E)
+    home.apply_mode(ROUTER, UplinkName.WIRED, name_servers=names)
+    assert answers(home, *asked) == dict.fromkeys(asked, E)
+
+
 @pytest.mark.parametrize("config", [STANDBY, ROUTER], ids=lambda config: config.mode)
 def test_without_the_daemon_a_mobile_line_that_ends_leaves_the_wired_one(home, config):
     home.apply_mode(config)

@@ -141,10 +141,12 @@ class Laws:
         self._expect(LAG, self._left)
 
     def _revived(self) -> None:
-        now = self.world.now
+        now, since = self.world.now, self._dead_since
+        assert since is not None
         self._dead_since, self._any_until = None, now
         lasted = now - self._began
-        if lasted >= LEAVES + STUTTERS:
+        # After a blip of life that was noticed, a blip of death need not be.
+        if lasted >= LEAVES + STUTTERS and now > since + BLIP:
             self._dead_until = now
         if lasted >= self._enough:
             self._silence = (self._began, now)
@@ -225,8 +227,10 @@ class Laws:
             return  # nobody sends anything that would show it to be dead
         # A mere suspicion ends as ever, and a canary that was answered is believed for a moment.
         grace = (CALM if failover.stage is Stage.SUSPECT else 0.0) + (0.0 if street.dual else CANARY_LIFE)
-        if self.world.now < good + FIRST_BACK + grace:
-            self._expect(grace, self._first_back)
+        # Whatever the house went to in that very moment is given the time to answer.
+        ends = max(good, failover.since) + FIRST_BACK + grace
+        if self.world.now < ends:
+            self._expect(ends - self.world.now + 0.001, self._first_back)
             return
         assert self._active is WIRED, f"the wired line works again, and no other: {self.story()}"
 

@@ -172,6 +172,9 @@ def test_a_notice_is_raised_once_and_then_over() -> None:
     assert (over.what, over.correlation, over.numbers) == ("over", raised.id, {"lasted": 120.0})
     down = Notice(code="wired-down", text="dead", cure="look")
     assert chronicle.notices((down,), 190.0) == [], "the verdict has told it"
+    metered = Notice(code="stranded", text="bytes still flow over the mobile line", cure="look for a client")
+    (raised,) = chronicle.notices((down, metered), 250.0)
+    assert raised.subject == "stranded", "no verdict tells of it"
 
 
 def test_texts_from_outside_are_bounded() -> None:

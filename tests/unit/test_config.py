@@ -215,7 +215,7 @@ def test_unknown_keys() -> None:
         [nonsense]
         """) == dedent("""\
         line 2: apn: is no setting here (it belongs under [cellular])
-        line 3: wait: is no setting (remove it; known here: mode, wired, lan, cellular, modem, power, recovery, probe, failover, usage, standby, vrrp, dns, ppp, firewall, port_forward, health, system)
+        line 3: wait: is no setting (remove it; known here: mode, wired, lan, cellular, modem, power, recovery, probe, failover, usage, standby, vrrp, dns, ppp, firewall, port_forward, health, web, notify, receiver, system)
         line 6: wired.usb_pth: is no setting (did you mean usb_path, under [modem]?)
         line 8: cellular.pasword: is no setting (did you mean password?)
         line 9: cellular.pdp-type: is no setting (did you mean pdp_type?)
@@ -225,7 +225,7 @@ def test_unknown_keys() -> None:
         line 14: modem.mode: is no setting here (it belongs at the top of the file, before the first [section])
         line 15: modem."odd key": is no setting (remove it; known here: usb_path, dial_interface, status_interface, init, poll_interval)
         line 16: celular: is no section (did you mean [cellular]?)
-        line 18: nonsense: is no section (remove it; known here: mode, wired, lan, cellular, modem, power, recovery, probe, failover, usage, standby, vrrp, dns, ppp, firewall, port_forward, health, system)
+        line 18: nonsense: is no section (remove it; known here: mode, wired, lan, cellular, modem, power, recovery, probe, failover, usage, standby, vrrp, dns, ppp, firewall, port_forward, health, web, notify, receiver, system)
         """)  # noqa: E501 - messages are one line each
 
 

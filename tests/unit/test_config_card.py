@@ -248,6 +248,20 @@ def test_on_a_debian_of_ones_own_it_is_said_that_nothing_happens(
     assert warnings(config, "f") == ()
 
 
+def test_what_waits_for_the_next_start_of_the_pi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configfile, "OF_THE_IMAGE", str(tmp_path / "unit"))
+    started = config_from_text(ROUTER, path="f")
+    changed = 'dhcp = ""\n[system]\nhostname = "pi"\nupdates = false\n[modem]\nusb_path = "1-1.3"\n'
+    now = config_from_text(ROUTER + changed, path="f")
+    assert configfile.pending(started, now) == ()
+    (tmp_path / "unit").touch()
+    assert configfile.pending(started, now) == ("system.hostname", "lan.dhcp")
+    assert configfile.pending(started, started) == ()
+    beside = config_from_text(MINIMAL, path="f")
+    lan = ("lan.interface", "lan.address", "lan.dhcp", "lan.hosts")
+    assert configfile.pending(started, beside) == configfile.pending(beside, started) == lan
+
+
 # --- keys ---
 
 

@@ -102,6 +102,12 @@ def test_two_health_paths_that_are_one() -> None:
         """)  # noqa: E501
 
 
+def test_the_page_on_the_port_of_the_health_server() -> None:
+    assert refused(MINIMAL + "[web]\nport = 9000\n") == dedent("""\
+        line 7: web.port: 9000 is the health server's port (give the page another one, such as 8080)
+        """)
+
+
 def test_port_forwards_that_collide() -> None:
     assert refused(
         MINIMAL

@@ -22,8 +22,10 @@ from failberry.config import (
     Wired,
 )
 from failberry.configfile import config_from_text, main, reference, sample, show
+from failberry.dashboard import Web
 from failberry.declarations import Declaration, Shape, declarations
 from failberry.naming import Dns
+from failberry.notifying import Receiver, Via
 from failberry.policy import Vrrp
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +89,8 @@ def test_the_sample_loads_with_every_comment_sign_taken_away() -> None:
             url=url,
         ),
         port_forward=(PortForward(proto=Protocol.TCP, ports="443", to="192.168.1.20"),),
+        web=Web(),
+        receiver=(Receiver(name="phone", via=Via.NTFY, to="https://ntfy.sh/a-name-that-nobody-guesses"),),
     )
     for setting in settings():
         assert re.search(rf"(?m)^{setting.name} = ", everything)
@@ -240,6 +244,14 @@ to = "192.168.1.21"
 [health]
 wired_path = "********"
 cellular_path = ""  # default
+
+[notify]
+topics = []  # default
+quiet_hours = ""  # default
+quiet_through = "error"  # default
+keep = 259200  # default
+sms_after = 120  # default
+sms_per_day = 6  # default
 
 [system]
 hostname = "failberry"  # default

@@ -37,7 +37,7 @@ class Bench:
         self.received = self.sent = 0
         self.flows: Callable[[], tuple[int, int]] = lambda: (0, 0)
         """Bytes that came and went since the last look."""
-        self.answers, self.carrier_answers = True, True
+        self.answers, self.carrier_answers = True, False
         self.asked: list[tuple[float, do.ProbeLine]] = []
         self.looks: list[float] = []
         self.modem = Modem(config, numbers=DeedNumbers(), rng=random.Random(1))  # noqa: S311
@@ -64,7 +64,10 @@ class Bench:
                     self.asked.append((self.now, action))
                     self.now += 0.1 if self.answers else action.timeout
                     targets = len(action.targets) if self.answers else 0
-                    servers = len(action.servers) if self.answers else 0
+                    carrier = self.carrier_answers and action.servers == SESSION.dns
+                    servers = len(action.servers) if self.answers or carrier else 0
+                    self.sent += cost(action.targets, action.servers, targets_answered=0, servers_answered=0)
+                    self.received += cost((), action.servers) if servers else 0
                     answered = ev.LineProbed(
                         deed=action.deed, targets_answered=targets, servers_answered=servers
                     )
@@ -147,6 +150,41 @@ def test_a_slow_answer_to_somebody_else_saves_the_line_in_use() -> None:
     bench.sleep(300)
     assert bench.modem.state is ModemState.CONNECTED
     assert bench.modem.known.silence is None
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_carrier_that_answers_names_only_is_found_out(*, busy: bool) -> None:
+    bench = Bench()
+    bench.lose_wired()
+    bench.flows = both if busy else lambda: (0, 0)  # of clients who learn addresses, and reach nobody
+    bench.sleep(100)
+    bench.answers, bench.carrier_answers = False, True
+    died = bench.now
+    bench.sleep(600, until=lambda: bench.modem.state is not ModemState.CONNECTED)
+    assert bench.modem.cause is not None
+    assert bench.modem.cause.named is Fault.CAPPED
+    assert bench.now - died <= 76 + 65
+
+
+def test_much_traffic_is_believed_although_nobody_answers_us() -> None:
+    bench = Bench()
+    bench.lose_wired()
+    bench.flows = lambda: (100_000, 5_000)
+    bench.sleep(100)
+    bench.answers, bench.carrier_answers = False, True
+    bench.asked.clear()
+    bench.sleep(3600)
+    assert bench.modem.state is ModemState.CONNECTED
+    assert bench.asked
+    assert len(bench.asked) <= 3600 / 76 * 4
+
+
+def test_a_line_in_use_is_asked_now_and_then_however_much_passes() -> None:
+    bench = Bench()
+    bench.flows = both
+    bench.lose_wired()
+    bench.sleep(3600)
+    assert 3600 / 80 <= len(bench.asked) <= 3600 / 70
 
 
 def test_a_line_in_standby_is_not_given_up_so_soon() -> None:

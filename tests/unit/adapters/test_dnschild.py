@@ -73,10 +73,12 @@ def test_whatever_it_says_nothing_is_raised(tmp_path: Path, said: bytes) -> None
     assert (told.reason, "journalctl" in told.evidence) == (AdapterReason.REFUSED, True)
 
 
-def test_nobody_listens(tmp_path: Path) -> None:
-    told = asyncio.run(DnsChild(str(tmp_path / "absent")).ask(MOVE))
+@pytest.mark.parametrize("unit", ["failberry-dns", "failberry-sns"])
+def test_nobody_listens(tmp_path: Path, unit: str) -> None:
+    told = asyncio.run(DnsChild(str(tmp_path / unit / "socket")).ask(MOVE))
     assert isinstance(told, NobodyListens)
-    assert (told.reason, "systemctl start" in told.evidence) == (AdapterReason.GONE, True)
+    assert told.reason is AdapterReason.GONE
+    assert f"`systemctl start {unit}.socket`" in told.evidence
 
 
 def test_silence_has_an_end(tmp_path: Path) -> None:

@@ -83,6 +83,8 @@ def test_readers_get_memory_and_disk_as_one(path: Path, monkeypatch: pytest.Monk
         assert numbers(await history.events(Wanted(limit=14))) == list(range(12, 26))
         page = await history.events(Wanted(after=3, limit=4))
         assert (numbers(page), page.last) == ([4, 5, 6, 7], 7)
+        assert numbers(await history.events(Wanted(before=19, limit=6))) == list(range(13, 19))
+        assert numbers(await history.events(Wanted(before=4))) == [1, 2, 3]
         page = await history.events(Wanted(after=12, limit=100))
         assert (numbers(page), page.last) == (list(range(13, 26)), 25)
         page = await history.events(Wanted(after=25))

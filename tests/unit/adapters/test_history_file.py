@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-import failberry
 from failberry.adapters import historyfile
 from failberry.adapters.historyfile import RESERVE, Batch, DamagedError, HistoryFile
 from failberry.core.actions import Severity
@@ -25,7 +22,6 @@ from failberry.core.samples import Sample
 from failberry.core.snapshot import UplinkName
 from tests.unit.adapters.history_records import NOW, dated
 
-ROOT = Path(failberry.__file__).parents[1]
 WIRED, CELLULAR = UplinkName.WIRED, UplinkName.CELLULAR
 PLAIN = Sample(line=WIRED, up=60.0, active=60.0, rtt=20.0, rtt_worst=20.0, loss=0.0, loss_worst=0.0)
 
@@ -209,13 +205,6 @@ def test_a_disk_that_refuses_is_told_as_such(tmp_path: Path) -> None:
 
 
 # --- crashes -------------------------------------------------------------------------------------
-
-
-def test_killed_fifty_times_it_opens_clean_and_has_all_that_was_acknowledged(memory: Path) -> None:
-    program = [sys.executable, "-m", "tests.unit.adapters.history_victim", str(memory), "50"]
-    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "50 killed" in done.stdout
 
 
 def test_a_log_that_ends_anywhere_is_a_history_that_ends_there(memory: Path) -> None:

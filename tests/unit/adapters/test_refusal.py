@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
-
 from failberry.adapters import refusal
-from failberry.core.events import NoticesChanged
 
 WRITTEN = (
-    "version=0.2.0\nprevious=0.1.0\nat=2026-11-21T03:12:09Z\n"
-    "reason=its daemon ended by itself, 3 times\noutcome=was put back\n"
+    b"version=0.2.0\nprevious=0.1.0\nat=2026-11-21T03:12:09Z\n"
+    b"reason=its daemon ended by itself, 3 times\noutcome=was put back\n"
 )
 
 
@@ -26,34 +22,11 @@ def test_what_happened_and_what_comes_next() -> None:
 
 
 def test_a_version_that_could_not_be_put_back_names_the_package_to_install() -> None:
-    (told,) = refusal.notices(WRITTEN.replace("was put back", "could not be put back"), running="0.2.0")
+    (told,) = refusal.notices(WRITTEN.replace(b"was put back", b"could not be put back"), running="0.2.0")
     assert "0.1.0 could not be put back" in told.text
     assert "previous.deb" in told.cure
 
 
 def test_what_is_no_note_says_nothing() -> None:
-    for written in ("", "version=1\n", "reason=why\n", "\0\xff", "=\n=\n", "version\nreason\n"):
+    for written in (b"", b"version=1\n", b"reason=why\n", b"\0\xff", b"=\n=\n", b"version\nreason\n"):
         assert refusal.notices(written) == ()
-
-
-def test_it_is_told_once_and_taken_back(tmp_path: Path) -> None:
-    path, heard = tmp_path / "refused", list[NoticesChanged]()
-
-    async def look() -> None:
-        async with asyncio.timeout(0.2):
-            await refusal.watch(heard.append, path)
-
-    def looked() -> None:
-        try:
-            asyncio.run(look())
-        except TimeoutError:
-            return
-        raise AssertionError("it runs until it is cancelled")
-
-    looked()
-    assert heard == []
-    path.write_text(WRITTEN)
-    looked()
-    (told,) = heard
-    assert told.source == "upgrade"
-    assert told.notices[0].code == "version_refused"

@@ -57,7 +57,7 @@ def run(place: Place, scene: Coroutine[None, None, None]) -> None:
 
 
 def test_an_order_that_hangs_costs_its_child_and_not_the_turn(place: Place) -> None:
-    place.errands = Errands(place.folder / "usb.lock", script=script(place.folder), deadline=0.7)
+    place.errands = Errands(place.folder / "usb.lock", script=script(place.folder), deadline=1.5)
     place.bus.set(stuck=True)
 
     async def scene() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from failberry.adapters import usbports
+from failberry.adapters import usbports, usbpromises
 from failberry.adapters.store import Owed, Promise, Store
 from failberry.adapters.usberrands import Answer, Errands, Order
 from failberry.adapters.usbpower import UsbPower
@@ -30,6 +30,13 @@ MODEM = "1-1.2"
 ALONE = (HubPort(hub="1-1", port=2),)
 SEVERAL = (HubPort(hub="1-1", port=2), HubPort(hub="1-1", port=3))
 HALVES = (HubPort(hub="1-1", port=2), HubPort(hub="2-1", port=2, superspeed=True))
+
+
+@pytest.fixture(autouse=True)
+def _haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here takes its time but children: look at once again."""
+    monkeypatch.setattr(usbports, "_POLL", 0.01)
+    monkeypatch.setattr(usbpromises, "SUPERSPEED_REST", 0.01)
 
 
 class Place:

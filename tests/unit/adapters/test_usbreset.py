@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from failberry.adapters import usbports
 from failberry.adapters.reboot import reboot
 from failberry.adapters.store import Owed, Promise, Store
 from failberry.adapters.usberrands import Errands
@@ -16,6 +17,11 @@ from failberry.core.power import Casualty
 from failberry.core.powerplan import ControllerPlan
 from failberry.core.usbtree import Controller
 from tests.unit.adapters.test_usbpower import MODEM, Dead, Mortal, Place, memory, script
+
+
+@pytest.fixture(autouse=True)
+def _haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usbports, "_POLL", 0.01)
 
 
 class Bench:

@@ -17,6 +17,7 @@ from failberry.control.answers import (
     PowerPreview,
     RefusedError,
     SamplesView,
+    SampleView,
     UsbView,
 )
 from failberry.control.server import ControlServer, listen
@@ -40,6 +41,7 @@ class SimulatedAppliance:
     snapshot: Snapshot = ALL_WELL
     toml: str = 'mode = "standby-gateway"\n'
     warnings: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
     faults: ConfigError | None = None
     disk: OSError | None = None
     """What the disk says to a change."""
@@ -49,6 +51,9 @@ class SimulatedAppliance:
     bus: UsbView = USB
     past: list[EventView] = field(default_factory=list)
     history: str = "a"
+    hour: dict[UplinkName, tuple[SampleView, ...]] = field(default_factory=dict)
+    """Samples of each line."""
+    clock: Callable[[], float] = lambda: 1_800_000_000.0
     ringing: set[asyncio.Event] = field(default_factory=set)
     loop: asyncio.AbstractEventLoop | None = None
     """The daemon's, where it runs on a thread."""
@@ -61,10 +66,11 @@ class SimulatedAppliance:
     async def configuration(self) -> tuple[str, tuple[str, ...]]:
         return self.toml, self.warnings
 
-    async def reload(self) -> None:
+    async def reload(self) -> tuple[str, ...]:
         if self.faults is not None:
             raise self.faults
         self.asked.append("reload")
+        return self.pending
 
     async def redial(self) -> None:
         self.asked.append("redial")
@@ -97,13 +103,13 @@ class SimulatedAppliance:
 
     async def samples(self, line: UplinkName, since: float, step: int) -> SamplesView:
         self.asked.append(f"{line} since {since} by {step}")
-        return SamplesView(step=step, samples=())
+        return SamplesView(step=step, samples=self.hour.get(line, ()))
 
     def history_since(self, step: int) -> float:
         return self.wall() - {60: 2.0, 300: 10.0}.get(step, 400.0) * 86_400
 
     def wall(self) -> float:
-        return 1_800_000_000.0
+        return self.clock()
 
     def bells(self) -> set[asyncio.Event]:
         return self.ringing
@@ -127,6 +133,11 @@ class SimulatedAppliance:
         self.asked.append(text)
         return AT_SIGNAL if text == "AT+CSQ" else AT_ERROR
 
+    async def send_sms(self, receiver: str, text: str) -> int:
+        self._refuse()
+        self.asked.append(f"sms to {receiver}: {text}")
+        return 1
+
     async def disable_cdrom(self, *, confirmed: bool) -> CdromSwitch:
         self._refuse()
         self.asked.append(f"cdrom {confirmed=}")
@@ -141,6 +152,7 @@ def _holds(each: EventView, wanted: Wanted) -> bool:
     worst = list(Severity)
     return (
         (wanted.after is None or each.id > wanted.after)
+        and (wanted.before is None or each.id < wanted.before)
         and (wanted.since is None or each.time >= wanted.since)
         and (wanted.kinds is None or each.kind in wanted.kinds)
         and worst.index(each.severity) >= worst.index(wanted.severity)

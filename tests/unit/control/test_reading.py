@@ -91,6 +91,7 @@ def test_pages() -> None:
     assert ids(answer(appliance, "Events")) == list(range(151, 251))
     page = answer(appliance, "Events", after=10, limit=2)
     assert (ids(page), page["parameters"]["last"]) == ([11, 12], 12)
+    assert ids(answer(appliance, "Events", before=11, limit=3)) == [8, 9, 10]
     assert ids(answer(appliance, "Events", since=NOW - 10_000.0 + 249)) == [249, 250]
     assert ids(answer(appliance, "Events", kinds=["modem"])) == []
     assert answer(appliance, "Events", severity="error")["parameters"]["last"] == 250
@@ -101,6 +102,7 @@ def test_pages() -> None:
     [
         ("Events", {"after": -1}, "after"),
         ("Events", {"after": True}, "after"),
+        ("Events", {"before": "now"}, "before"),
         ("Events", {"since": "yesterday"}, "since"),
         ("Events", {"limit": 1001}, "limit"),
         ("Events", {"kinds": ["carrier pigeon"]}, "kinds"),

@@ -91,14 +91,19 @@ def test_reading() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "deed"), [("Reload", "reload"), ("Redial", "redial"), ("ForgetPin", "forget_pin")]
+    ("method", "deed", "told"),
+    [
+        ("Reload", "reload", {"pending": ["lan.address"]}),
+        ("Redial", "redial", {}),
+        ("ForgetPin", "forget_pin", {}),
+    ],
 )
-def test_changes_are_for_the_trusted(method: str, deed: str) -> None:
-    appliance = SimulatedAppliance()
+def test_changes_are_for_the_trusted(method: str, deed: str, told: dict[str, Any]) -> None:
+    appliance = SimulatedAppliance(pending=("lan.address",))
     refused = answer(appliance, f"{OURS}.{method}", trusted=False)
     assert refused == {"error": f"{STANDARD}.PermissionDenied", "parameters": {}}
     assert appliance.asked == []
-    assert answer(appliance, f"{OURS}.{method}", trusted=True) == {"parameters": {}}
+    assert answer(appliance, f"{OURS}.{method}", trusted=True) == {"parameters": told}
     assert appliance.asked == [deed]
 
 

@@ -13,10 +13,11 @@ import pytest
 
 import failberry
 from failberry import __version__
+from failberry.control import client
 from failberry.control.document import encode
 from failberry.control.framing import encode as frame
 from failberry.core.snapshot import SNAPSHOT_VERSION, Snapshot
-from failberry.ctl import CONFIG, CONFIG_FILE, EXIT_CODES, client, commands, status
+from failberry.ctl import CONFIG, CONFIG_FILE, EXIT_CODES, commands, status
 from failberry.ctl.__main__ import main
 from failberry.errors import ConfigError, Problem
 from tests.unit.control.simulated import SimulatedAppliance, daemon
@@ -152,6 +153,17 @@ def test_requests(
     assert run(place, *words) == 0
     assert said in capsys.readouterr().out
     assert appliance.asked == [deed]
+
+
+def test_what_waits_for_the_next_start_is_told(
+    place: Path, appliance: SimulatedAppliance, capsys: Captured
+) -> None:
+    appliance.pending = ("system.hostname", "lan.dhcp")
+    assert run(place, "reload") == 0
+    assert capsys.readouterr().out == (
+        "The configuration was read again and is in force. What has changed of system.hostname, lan.dhcp "
+        "takes effect when the Pi starts again: `sudo reboot`.\n"
+    )
 
 
 def test_requests_of_others_than_root(place: Path, capsys: Captured) -> None:
@@ -299,3 +311,12 @@ def test_a_reader_that_has_seen_enough_is_no_failure(place: Path, appliance: Sim
     ended = subprocess.run(["bash", "-c", words], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ended.stdout.splitlines()[0] == painted(ALL_WELL)[1].splitlines()[0]
     assert ended.stderr == ""
+
+
+def test_colour_is_as_wished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("CLICOLOR_FORCE", "0")
+    with daemon(tmp_path / "control", SimulatedAppliance()):
+        for wish, coloured in (("auto", False), ("always", True), ("never", False)):
+            main(["--socket", str(tmp_path / "control"), "--color", wish, "status"])
+            assert ("\x1b[" in capsys.readouterr().out) is coloured

@@ -22,15 +22,14 @@ from tests.unit.ctl.scenarios import ALL_WELL
 from tests.unit.doctor.houses import HEALTHY
 
 ROOT = Path(failberry.__file__).parents[1]
-ILL = diagnose(
-    replace(
-        HEALTHY,
-        forwarding=False,
-        sensors=replace(HEALTHY.sensors, under_voltage_before=True),
-        kernel_log=("[9.1] mmcblk0: error \x1b[31m-110",),
-        root=False,
-    )
+EVIDENCE = replace(
+    HEALTHY,
+    forwarding=False,
+    sensors=replace(HEALTHY.sensors, under_voltage_before=True),
+    kernel_log=("[9.1] mmcblk0: error \x1b[31m-110",),
+    root=False,
 )
+ILL = diagnose(EVIDENCE)
 
 
 def shown(diagnosis: Diagnosis, *, utf8: bool = True) -> str:

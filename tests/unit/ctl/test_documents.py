@@ -9,9 +9,10 @@ import pytest
 
 import failberry
 from failberry import __version__
-from failberry.ctl import CONFIG, CONFIG_FILE
+from failberry.ctl import CONFIG, CONFIG_FILE, USAGE
 from failberry.ctl.__main__ import main
-from failberry.ctl.documents import DOCUMENTS, schema
+from failberry.ctl.arguments import COMMANDS, OPTIONS
+from failberry.ctl.documents import NAMES, PRINTED, schema
 from failberry.errors import ConfigError, Problem
 from tests.unit.control.simulated import SimulatedAppliance, daemon
 
@@ -20,11 +21,25 @@ GOOD = 'mode = "standby-gateway"\n[wired]\ninterface = "eth0"\n'
 Captured = pytest.CaptureFixture[str]
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_published_schemas_are_fresh(name: str) -> None:
     printed = json.dumps(schema(name), indent=2) + "\n"
     place = f"docs/schema/{name}.json"
     assert (ROOT / place).read_text() == printed, f"python3 -m failberry.ctl.documents {name} >{place}"
+
+
+NO_DOCUMENT = {"wizard", "web password", "aws policy"}
+"""Those ask a person; what the last prints is IAM's JSON anyway."""
+
+
+def test_every_command_has_json_and_every_json_has_a_schema() -> None:
+    with_json = {words for words in COMMANDS if any("--json" in each for each in OPTIONS.get(words, ()))}
+    assert with_json == set(COMMANDS) - NO_DOCUMENT
+    assert set(PRINTED) == with_json
+    for name in set(PRINTED.values()):
+        jsonschema.Draft202012Validator.check_schema(
+            json.loads((ROOT / f"docs/schema/{name}.json").read_text())
+        )
 
 
 def valid(name: str, captured: Captured) -> Any:
@@ -73,6 +88,61 @@ def test_a_configuration_that_is_refused(tmp_path: Path, capsys: Captured) -> No
     told = valid("deed", capsys)
     assert told["done"] is False
     assert told["problems"][0]["key"] == "mode"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["status"], ["failover"], ["usage"], ["modem", "status"], ["modem", "signal"]),
+        *(["usb"], ["modem", "power-cycle"], ["modem", "at", "AT+CSQ"], ["events"], ["config", "show"]),
+    ],
+)
+def test_what_is_looked_at(words: list[str], tmp_path: Path, capsys: Captured) -> None:
+    with daemon(tmp_path / "control", SimulatedAppliance()):
+        main(["--socket", str(tmp_path / "control"), *words, "--json"])
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    name = PRINTED[" ".join(words[: 2 if words[0] in ("modem", "config") else 1])]
+    published = json.loads((ROOT / f"docs/schema/{name}.json").read_text())
+    jsonschema.Draft202012Validator(published).validate(json.loads(printed.out))
+
+
+def test_what_is_told_in_words(tmp_path: Path, capsys: Captured) -> None:
+    appliance = SimulatedAppliance()
+    with daemon(tmp_path / "control", appliance):
+        place = ["--socket", str(tmp_path / "control")]
+        assert main([*place, "modem", "disable-cdrom", "--json"]) == USAGE
+        assert appliance.asked == []
+        assert "--yes" in capsys.readouterr().err
+        assert main([*place, "modem", "disable-cdrom", "--json", "--yes"]) == 0
+    told = valid("deed", capsys)
+    assert appliance.asked[-1] == "cdrom confirmed=True"
+    assert told["done"] is True
+    assert "AT+ZCDRUN=8" in told["words"]
+    with daemon(tmp_path / "refusing", SimulatedAppliance(refusal="Not now, but soon.")):
+        place = ["--socket", str(tmp_path / "refusing")]
+        assert main([*place, "modem", "disable-cdrom", "--json", "--yes"]) == 1
+    told = valid("deed", capsys)
+    assert (told["done"], told["words"]) == (False, "Not now, but soon.")
+
+
+@pytest.mark.parametrize(
+    "words", [["system", "update"], ["system", "commit"], ["system", "rollback", "--yes"]]
+)
+def test_slots_where_there_are_none(words: list[str], capsys: Captured) -> None:
+    assert main([*words, "--json"]) == 1
+    told = valid("deed", capsys)
+    assert told["command"] == " ".join(words[:2])
+    assert "no slots" in told["words"]
+
+
+def test_aws_without_a_configuration(tmp_path: Path, capsys: Captured) -> None:
+    file = ["--config", str(tmp_path / "none.toml")]
+    assert main([*file, "aws", "destroy", "--json"]) == USAGE
+    capsys.readouterr()
+    for part in ("deploy", "destroy"):
+        assert main([*file, "aws", part, "--yes", "--json"]) == CONFIG
+        assert "none.toml" in valid("deed", capsys)["words"]
 
 
 def test_configuration_files(tmp_path: Path, capsys: Captured) -> None:

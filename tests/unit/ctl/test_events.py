@@ -18,6 +18,7 @@ from failberry.control.answers import EventsView
 from failberry.control.document import decode
 from failberry.core.actions import Severity
 from failberry.core.kinds import RecordKind
+from failberry.core.snapshot import UplinkName
 from failberry.ctl import kinds
 from failberry.ctl.__main__ import main
 from failberry.ctl.moments import moment
@@ -114,9 +115,10 @@ def test_a_time_that_cannot_be_believed_is_marked() -> None:
         first.synced = True
 
 
-def test_the_commands_kinds_are_the_cores() -> None:
+def test_the_commands_names_are_the_cores() -> None:
     assert list(kinds.KINDS) == list(RecordKind)
     assert list(kinds.SEVERITIES) == list(Severity)
+    assert list(kinds.LINES) == list(UplinkName)
 
 
 def test_events_in_words(place: Path, appliance: SimulatedAppliance, capsys: Captured) -> None:

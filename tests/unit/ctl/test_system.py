@@ -261,7 +261,7 @@ def test_no_control_character_of_a_package_reaches_the_terminal() -> None:
 
 
 def test_the_status_has_that_line(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(systemscreen, "STATE", str(places.ledger))
+    monkeypatch.setattr(systemscreen, "LEDGER", str(places.ledger))
     monkeypatch.setattr(systemscreen, "PROGRESS", str(places.progress))
     monkeypatch.setattr(systemscreen, "COMMAND_LINE", str(places.command_line))
     assert systemscreen.row().startswith("slot b; the last update is kept")

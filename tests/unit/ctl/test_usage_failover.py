@@ -16,6 +16,7 @@ from failberry.ctl.screen import view
 from failberry.ctl.style import Style
 from failberry.ctl.usage import Usage, projection
 from tests.unit.control.simulated import SimulatedAppliance, daemon
+from tests.unit.ctl import hours
 from tests.unit.ctl.painting import CLOCK, greenwich
 from tests.unit.ctl.scenarios import ALL_WELL, ROUTER_ALL_WELL
 from tests.unit.ctl.scenarios import NO_LINE as DARK
@@ -29,6 +30,20 @@ PLAN = UsageView(
     days_left=25,
     standby_used=3_400_000,
     probes_used=412_000,
+)
+
+FIRST = 1_794_160_800.0
+"""8 November 2026, 18:00 in Greenwich: six hours before a cycle began."""
+PAST = tuple(
+    # The end of a cycle, two samples of the next one, six hours that belong to that and to the third.
+    replace(hours.IDLE, start=FIRST + after * 3600, received=0, sent=octets, used=used)
+    for after, octets, used in (
+        (0, 0, 900_000_000),
+        (6, 1_000_000, 1_000_000),
+        (30 * 24, 299_000_000, 300_000_000),
+        (30 * 24 + 3, 50_000_000, 40_000_000),
+        (60 * 24, 5_260_000_000, 5_300_000_000),
+    )
 )
 
 
@@ -48,7 +63,7 @@ def run(place: Path, *words: str) -> int:
     return main(["--socket", str(place), *words])
 
 
-def screen(face: type[Usage] | type[Failover], status: Snapshot) -> str:
+def screen(face: Usage | type[Failover], status: Snapshot) -> str:
     with greenwich():
         return "\n".join([*face.text(json.loads(json.dumps(encode(status))), Style(), CLOCK), ""])
 
@@ -62,7 +77,7 @@ def using(**changes: object) -> Snapshot:
 
 def test_the_plan() -> None:
     assert (
-        screen(Usage, using())
+        screen(Usage(PAST), using())
         == """\
 Used     1.2 GB of 5.0 GB, 24.0 %
 Cycle    began on 2027-01-09, 25 days left
@@ -71,15 +86,32 @@ Standby  3.4 MB in 3 days 4 h, since the daemon started, while the wired line
          carried the house; 32 MB a month
          412 kB were its own questions, whatever line carried the house; 3.9 MB
          a month
+
+Each billing cycle by its first day, ▒ expected, the cap at │
+2027-01-09  ████████▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒│▒▒▒▒▒ 1.2 GB, 24 %
+2026-12-09  ██████████████████████████████████│█░░░░ 5.3 GB, 106 %
+2026-11-09  ██░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░│░░░░░ 310 MB, 6 %
+2026-10-09  ██████░░░░░░░░░░░░░░░░░░░░░░░░░░░░│░░░░░ 900 MB, 18 %
 """
     )
 
 
 def test_a_plan_without_cap_or_clock() -> None:
-    text = screen(Usage, using(cap=None, percent=None, cycle_began=None, days_left=None, standby_used=0))
+    text = screen(Usage(), using(cap=None, percent=None, cycle_began=None, days_left=None, standby_used=0))
     assert "1.2 GB, no cap is set (usage.cap)" in text
     assert "clock could not be believed yet" in text
     assert "Forecast" not in text
+
+
+def test_bars_are_of_one_scale_whatever_is_known() -> None:
+    well_below = screen(Usage(PAST), using(cap=50_000_000_000, percent=2.4))
+    assert "▒ expected, the cap at the end\n2027-01-09  █▒▒▒▒░" in well_below
+    no_cap = screen(Usage(PAST), using(cap=None, percent=None))
+    assert "▒ expected\n" in no_cap
+    assert "2026-12-09  ████" in no_cap
+    assert "5.3 GB\n" in no_cap
+    assert "2027-01-09" in screen(Usage(), using())
+    assert "billing cycle" not in screen(Usage(), using(used=0, cap=None, percent=None))
 
 
 @pytest.mark.parametrize(("state", "code"), [("ok", 0), ("warned", 0), ("capped", 1), ("lifted", 1)])
@@ -96,7 +128,8 @@ def test_the_plan_as_json(place: Path, appliance: SimulatedAppliance, capsys: Ca
     assert run(place, "usage", "--json") == OK
     told = json.loads(capsys.readouterr().out)
     assert told["usage"] == encode(PLAN)
-    assert told.keys() == {"version", "failberry", "running_for", "usage", "projection"}
+    assert told.keys() == {"version", "failberry", "running_for", "usage", "projection", "cycles"}
+    assert [(each["began"], each["used"]) for each in told["cycles"]] == [("2027-01-09", 1_200_000_000)]
 
 
 def test_a_forecast_needs_a_day_and_never_forgets_what_is_used() -> None:
@@ -197,6 +230,6 @@ def test_both_are_for_root(place: Path, words: list[str], capsys: Captured) -> N
     simulated = SimulatedAppliance()
     with daemon(place, simulated, trusted=frozenset()):
         assert run(place, *words) == ATTENTION
+        assert simulated.asked == []
         assert run(place, words[0]) == OK
     assert "Only root may do that" in capsys.readouterr().err
-    assert simulated.asked == []

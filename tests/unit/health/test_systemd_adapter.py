@@ -1,3 +1,4 @@
+import asyncio
 import os
 import socket
 from collections.abc import Iterator
@@ -69,6 +70,23 @@ def test_the_watchdog_interval(
     if pid:
         monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()) if pid == OURSELVES else pid)
     assert systemd.watchdog_interval() == interval
+
+
+def test_the_watchdog_is_fed_while_the_loop_turns(
+    service_manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "30000")
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+
+    async def feed() -> list[bytes]:
+        feeding = asyncio.ensure_future(systemd.feed_watchdog())
+        meals = [await asyncio.to_thread(service_manager.recv, 999) for _ in range(3)]
+        feeding.cancel()
+        return meals
+
+    assert asyncio.run(feed()) == [b"WATCHDOG=1"] * 3
+    monkeypatch.delenv("WATCHDOG_USEC")
+    asyncio.run(asyncio.wait_for(systemd.feed_watchdog(), 1.0))
 
 
 def test_without_the_journal_each_line_goes_to_standard_error_with_its_priority(

@@ -34,6 +34,11 @@ MAC, EUI64 = "dc:a6:32:5e:7f:91", "fe80::dea6:32ff:fe5e:7f91"
 PUBLIC4, PUBLIC6 = "203.0.113.77", "2001:db8:4711::5e:7f91"
 SSH_BLOB = "AAAAC3NzaC1lZDI1NTE5AAAAIJx4Zs8vYqQm1n7Tq3p0m8aLQ5y5d6kqvE7mYt2Zx1cD"
 SSH_COMMENT = "erika.musterfrau@laptop"
+TOPIC, HOOK_KEY, RECIPIENT = (
+    "casa-Geh3im-7f3kq2x9",
+    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "anna@haus.example",
+)
 TOKEN = "tk_9aZq81LmPr55xYw2"  # noqa: S105 -- nobody's
 HOUSE = "villa-musterfrau.example.org"
 PEM_BODY = "MC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF"
@@ -42,7 +47,7 @@ KNOWN = {
     "pin": PIN, "password": PASSWORD, "user": USER, "wired path": WIRED_PATH, "cellular path": CELLULAR_PATH,
     "key": DDNS_KEY, "AWS id": AWS_ID, "AWS secret": AWS_SECRET, "PAP": PAP, "Wi-Fi": WIFI,
      "other PIN": NM_PIN,
-    "comment": SSH_COMMENT, "house": HOUSE,
+    "comment": SSH_COMMENT, "house": HOUSE, "topic": TOPIC, "hook key": HOOK_KEY, "recipient": RECIPIENT,
 }  # fmt: skip
 """From files of this machine."""
 SEEN = {
@@ -72,6 +77,21 @@ name = "{HOUSE}"
 wired_name = "w.{HOUSE}"
 cellular_name = "m.{HOUSE}"
 cellular_source = "elsewhere"
+[[receiver]]
+name = "phone"
+via = "ntfy"
+to = "https://ntfy.sh/{TOPIC}"
+[[receiver]]
+name = "hook"
+via = "webhook"
+to = "https://hook.example/in"
+secret = "{HOOK_KEY}"
+[[receiver]]
+name = "mail"
+via = "mail"
+to = "{RECIPIENT}, otto@haus.example"
+sender = "pi@haus.example"
+server = "smtp.haus.example:587"
 """
 FILES = {
     "etc/failberry/ddns.key": DDNS_KEY + "\n",

@@ -6,25 +6,47 @@ import hashlib
 import subprocess
 from email.utils import formatdate
 from pathlib import Path
+from typing import Self
 
 DEADLINE = 60.0
 KEY = "Failberry tests <tests@example.org>"
 
 
+class Keys:
+    """A keyring with one key, until the block ends."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700)
+        self._home = ("--homedir", str(folder))
+
+    def __enter__(self) -> Self:
+        self.gpg("--quick-generate-key", KEY, "ed25519", "sign", "never")
+        self.public = self.gpg("--export")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # It leaves an agent behind, which would stay.
+        subprocess.run(["gpgconf", *self._home, "--kill", "gpg-agent"], check=False, timeout=DEADLINE)
+
+    def gpg(self, *words: str) -> bytes:
+        return subprocess.run(
+            ["gpg", *self._home, "--batch", "--yes", "--quiet", "--passphrase", "", *words],
+            check=True, capture_output=True, timeout=DEADLINE,
+        ).stdout  # fmt: skip
+
+
 class Archive:
     """``file:`` archive below ``folder``; ``apt`` is the root of the apt that asks it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keys: Keys) -> None:
         self.folder = folder / "archive"
         self.apt = folder / "apt"
-        self._keys = folder / "keys"
-        self._keys.mkdir(mode=0o700)
+        self._keys = keys
         self.folder.mkdir()
         for name in ("etc/apt/sources.list.d", "etc/apt/apt.conf.d", "etc/apt/preferences.d", "var/lib/dpkg"):
             (self.apt / name).mkdir(parents=True)
-        self._gpg("--quick-generate-key", KEY, "ed25519", "sign", "never")
         self.keyring = folder / "archive.gpg"
-        self.keyring.write_bytes(self._gpg("--export"))
+        self.keyring.write_bytes(keys.public)
         self.configuration = folder / "apt.conf"
         self.configuration.write_text(
             f'Dir "{self.apt}";\nDir::State::status "{self.apt}/var/lib/dpkg/status";\n'
@@ -70,19 +92,8 @@ class Archive:
         (dist / "Release").write_text(release)
         (dist / "InRelease").unlink(missing_ok=True)
         if signed:
-            self._gpg("--clear-sign", "--output", str(dist / "InRelease"), str(dist / "Release"))
+            self._keys.gpg("--clear-sign", "--output", str(dist / "InRelease"), str(dist / "Release"))
         (self.sources / f"sources.list.d/{suite}.sources").write_text(
             f"Types: deb\nURIs: file:{self.folder}\nSuites: {suite}\nComponents: main\n"
             f"Signed-By: {self.keyring}\n"
         )
-
-    def _gpg(self, *words: str) -> bytes:
-        home = ("--homedir", str(self._keys))
-        try:
-            return subprocess.run(
-                ["gpg", *home, "--batch", "--yes", "--quiet", "--passphrase", "", *words],
-                check=True, capture_output=True, timeout=DEADLINE,
-            ).stdout  # fmt: skip
-        finally:
-            # It leaves an agent behind, which would stay.
-            subprocess.run(["gpgconf", *home, "--kill", "gpg-agent"], check=False, timeout=DEADLINE)

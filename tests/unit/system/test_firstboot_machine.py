@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from failberry.loginkeys import login_key
+from failberry.system.firstboot import run
 from failberry.system.firstboot_settle import state_from, state_text
 from failberry.system.hostkeys import NAME, host_key
 from failberry.system.machine import Machine
@@ -57,9 +58,29 @@ def test_a_router(card: Card) -> None:
     assert (card.root / "home/owner/.ssh/authorized_keys").stat().st_mode & 0o777 == 0o600
     # Where there is no doubt, the port is given the name that the file has.
     assert card.started == [
+        ["nft", "-f", str(card.root / "run/failberry-closed.nft")],
         ["udevadm", "settle", "--timeout=8"],
         ["ip", "link", "set", "dev", "onboard0", "name", "eth0"],
     ]
+
+
+def test_a_router_is_closed_before_its_network_comes_up_and_once_only(card: Card) -> None:
+    (card.fat / "failberry.toml").write_text(ROUTER)
+    card.boot()
+    rules = card.text("run/failberry-closed.nft")
+    assert rules.startswith("table inet failberry {\n"), "the daemon's own table, which it replaces"
+    last = [each for each in rules.splitlines() if 'iifname "eth0"' in each and "chain" not in each][-1]
+    assert " drop " in last
+    # Once more, for a port that came late: by now the daemon has written better ones.
+    card.started.clear()
+    card.boot()
+    assert "nft" not in {each[0] for each in card.started}
+
+
+def test_a_standby_gateway_needs_no_rules_before_the_daemon(card: Card) -> None:
+    (card.fat / "failberry.toml").write_text('mode = "standby-gateway"\nwired.interface = "onboard0"\n')
+    card.boot()
+    assert card.started == []
 
 
 def test_from_a_router_back_to_a_standby_gateway(card: Card) -> None:
@@ -92,6 +113,31 @@ def test_without_a_file_it_is_on_the_network_all_the_same(card: Card) -> None:
     assert "FAILBERRY: NOT CONFIGURED YET\n" in card.text("boot/firmware/VERDICT.txt")
     assert card.text("home/owner/.ssh/authorized_keys").count("\n") == 1
     assert card.started == []
+
+
+def test_a_udev_that_is_not_done_in_time_keeps_no_port_from_its_name(card: Card) -> None:
+    def run_slowly(words: list[str]) -> None:
+        card.started.append(words)
+        if words[0] == "udevadm":
+            raise OSError("Timed out for waiting the udev queue being empty.")
+
+    (card.fat / "failberry.toml").write_text(ROUTER)
+    card.plug("enx02")
+    run(card.root, Machine(card.root, run_slowly))
+    assert card.started[-1] == ["ip", "link", "set", "dev", "onboard0", "name", "eth0"]
+    assert "FAILBERRY: GOOD\n" in card.text("boot/firmware/VERDICT.txt")
+
+
+def test_a_port_that_comes_late_is_waited_for(card: Card) -> None:
+    (card.fat / "failberry.toml").write_text(ROUTER)
+    card.boot()
+    assert (card.root / "run/failberry-ports.missing").exists()
+    card.plug("enx02")
+    card.started.clear()
+    card.boot()  # as failberry-ports.service has it
+    assert card.started[-1] == ["ip", "link", "set", "dev", "onboard0", "name", "eth0"]
+    assert not (card.root / "run/failberry-ports.missing").exists()
+    assert "FAILBERRY: GOOD\n" in card.text("boot/firmware/VERDICT.txt")
 
 
 def test_a_port_that_is_not_there_is_told(card: Card) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,18 @@ from failberry.system.card import Card, Places
 from failberry.system.updatehost import Host
 from failberry.system.updateplan import Why
 from failberry.system.updatesteps import WorldError
-from tests.unit.system.archive import Archive
+from tests.unit.system.archive import Archive, Keys
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keys]:
+    with Keys(tmp_path_factory.mktemp("archive") / "keys") as made:
+        yield made
 
 
 @pytest.fixture
-def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
-    made = Archive(tmp_path)
+def archive(tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> Archive:
+    made = Archive(tmp_path, keys)
     monkeypatch.setenv("APT_CONFIG", str(made.configuration))
     monkeypatch.setenv("DPKG_ADMINDIR", str(made.apt / "var/lib/dpkg"))
     made.installed(openssl="1", tzdata="1", **{"base-files": "1"})
@@ -65,8 +72,8 @@ def test_what_is_not_signed_is_refused_with_apt_s_own_words(
     if damage == "changed":
         inrelease.write_text(inrelease.read_text().replace("Label: Debian", "Label: Dobian"))
     if damage == "another's key":
-        (tmp_path / "other").mkdir()
-        archive.keyring.write_bytes(Archive(tmp_path / "other").keyring.read_bytes())
+        with Keys(tmp_path / "other") as others:
+            archive.keyring.write_bytes(others.public)
     with pytest.raises(WorldError) as refused:
         host.look(security_only=False)
     assert refused.value.why is Why.UNSIGNED

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import cfnlint
 import ddns.handler
 import ping.handler
 import pytest
 from cfnlint.decode import cfn_yaml
 
 from failberry.aws.archive import BODY_LIMIT, read
+from tests.golden.test_policy import statements as rights
+from tests.unit.aws.test_stack import told as parameters_told
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "lambda" / "template.yaml"
 
 
@@ -196,3 +200,57 @@ def test_the_code_runs_from_its_archive_and_asks_for_nothing_but_the_standard_li
     assert (told.returncode, told.stderr) == (0, "")
     # What is refused, and what anybody may ask, is answered without the SDK.
     assert told.stdout.splitlines()[-1].split() == ["__main__", "ddns", "ping"]
+
+
+def test_its_parameters_are_those_that_the_configuration_fills() -> None:
+    parameters = parameters_told(before={"NotifyEmail": "me@example.com"}, chosen={"DynDns2": "on"})
+    assert {*parameters} == {*cfn_yaml.load(str(TEMPLATE))["Parameters"]}
+
+
+# --- what a key may do at the least (failberryctl aws policy), and what the template needs ---
+
+
+def test_the_functions_have_what_the_template_gives_them(resources: dict[str, Any]) -> None:
+    given: set[str] = set()
+    for role in ("DdnsRole", "PingRole"):
+        for told in resources[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]:
+            each = told["Fn::If"][1] if "Fn::If" in told else told
+            given |= {each["Action"]} if isinstance(each["Action"], str) else set(each["Action"])
+    assert {action for each in rights("lambda") for action in each["Action"]} == given
+
+
+def test_whoever_deploys_may_make_all_that_the_template_makes(resources: dict[str, Any]) -> None:
+    makes = {
+        "AWS::CloudWatch::Alarm": "cloudwatch:PutMetricAlarm",
+        "AWS::DynamoDB::Table": "dynamodb:CreateTable",
+        "AWS::Events::Rule": "events:PutRule",
+        "AWS::IAM::Role": "iam:CreateRole",
+        "AWS::Lambda::EventInvokeConfig": "lambda:PutFunctionEventInvokeConfig",
+        "AWS::Lambda::Function": "lambda:CreateFunction",
+        "AWS::Lambda::Permission": "lambda:AddPermission",
+        "AWS::Lambda::Url": "lambda:CreateFunctionUrlConfig",
+        "AWS::Logs::LogGroup": "logs:CreateLogGroup",
+        "AWS::SNS::Topic": "sns:CreateTopic",
+    }
+    may = {action for each in rights("deployer") for action in each["Action"]}
+    types = {each["Type"] for each in resources.values()}
+    assert types == makes.keys()
+    assert set(makes.values()) <= may
+
+
+def test_whoever_deploys_may_do_what_cloudformation_does_in_his_name(resources: dict[str, Any]) -> None:
+    # As AWS's own registry of resource types says of their handlers; cfn-lint has a copy.
+    not_used = {"ec2:DescribeNetworkInterfaces", "kms:Decrypt"}
+    types = {each["Type"] for each in resources.values()}
+    schemas = Path(cfnlint.__file__).parent / "data" / "schemas" / "resources"
+    handlers = {
+        document["typeName"]: document["handlers"]
+        for path in schemas.glob("*.json")
+        if (text := path.read_text()).find('"handlers"') >= 0
+        and (document := json.loads(text))["typeName"] in types
+    }
+    assert handlers.keys() == types
+    may = {action for each in rights("deployer") for action in each["Action"]} | not_used
+    for kind, handler in handlers.items():
+        wanted = {*handler["read"]["permissions"], *handler["delete"]["permissions"]}
+        assert wanted <= may, kind

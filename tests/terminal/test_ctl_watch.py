@@ -30,8 +30,8 @@ PROGRAM = """
 import signal, sys
 # A shell starts background jobs deaf to Ctrl-C, and pytest may be one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from failberry.ctl import __main__, status
-status.TICK = 0.1
+from failberry.ctl import __main__, live
+live.TICK = 0.1
 sys.exit(__main__.main(sys.argv[1:]))
 """
 
@@ -111,7 +111,7 @@ class Screen:
 
 def test_a_terminal_gets_one_screen_that_moves_and_outlives_the_daemon(place: Path) -> None:
     master, slave = pty.openpty()
-    appliance = SimulatedAppliance(snapshot=replace(WAITING, modem=replace(WAITING.modem, next_in=505.5)))
+    appliance = SimulatedAppliance(snapshot=replace(WAITING, modem=replace(WAITING.modem, next_in=505.9)))
     screen = Screen(master)
     with contextlib.ExitStack() as stack:
         stack.callback(os.close, master)
@@ -119,14 +119,16 @@ def test_a_terminal_gets_one_screen_that_moves_and_outlives_the_daemon(place: Pa
         first.enter_context(daemon(place, appliance))
         program = stack.enter_context(watching(place, terminal=slave))
         os.close(slave)
-        screen.wait_for("\x1b[2J\x1b[H\x1b[1;33mTraffic goes over the wired line. 1 problem:")
+        screen.wait_for("\x1b[?1049h")
+        screen.wait_for("\x1b[1;1H\x1b[1;33mTraffic goes over the wired line. 1 problem:")
         screen.wait_for("dial again in 8 min 26 s")
-        screen.wait_for("\x1b[H")  # redrawn in place
+        screen.wait_for("\x1b[?2026h\x1b[")  # what changed is written anew
         screen.wait_for("dial again in 8 min 25 s")
         first.close()
-        screen.wait_for("Waiting for it. Ctrl-C ends.")
+        screen.wait_for("Trying again; this is how it was")
         appliance.snapshot = ALL_WELL
         with daemon(place, appliance):
             screen.wait_for("\x1b[1;32mAll is well.")
             program.send_signal(signal.SIGINT)
+            screen.wait_for("\x1b[?1049l")
             assert program.wait(DEADLINE) == 130

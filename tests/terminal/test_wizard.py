@@ -15,11 +15,10 @@ from failberry.core.causes import Fault
 from failberry.core.facts import PortRole
 from failberry.core.snapshot import LineState
 from failberry.ctl import ATTENTION, OK, WAITING
-from failberry.ctl.wizard import replace_file
+from tests.terminal.terminal import Terminal
 from tests.unit.adapters.test_inspection import PROVIDERS, usb, write
 from tests.unit.control.simulated import SimulatedAppliance, daemon
 from tests.unit.ctl.scenarios import ALL_WELL, mobile_down
-from tests.unit.ctl.terminal import Terminal
 
 ROOT = Path(failberry.__file__).parents[1]
 REFUSED = mobile_down(
@@ -37,10 +36,11 @@ class House(SimulatedAppliance):
         super().__init__(snapshot=REFUSED)
         self._config, self._wanted = config, wanted
 
-    async def reload(self) -> None:
-        await super().reload()
+    async def reload(self) -> tuple[str, ...]:
+        pending = await super().reload()
         right = configfile.load(self._config).cellular.apn == self._wanted
         self.snapshot = ALL_WELL if right else REFUSED
+        return pending
 
     async def send_command(self, text: str) -> AtAnswer:
         lines = ("262011234567890",) if text == "AT+CIMI" else ()
@@ -149,19 +149,6 @@ def test_a_line_that_does_not_come_up_is_told_and_the_file_kept(machine: Path) -
 def test_ctrl_c_ends_it(machine: Path) -> None:
     with wizard(machine) as terminal:
         terminal.hear(r"Number \[1\]: ")
-        terminal.type("\x03")
-        terminal.hear("Ended")
+        terminal.press_ctrl_c("Ended")
         assert terminal.ended() == ATTENTION
     assert not (machine / "failberry.toml").exists()
-
-
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
-    file = tmp_path / "a.toml"
-    assert replace_file(file, "one\n", now=0.0) is None
-    first, second = replace_file(file, "two\n", now=0.0), replace_file(file, "three\n", now=0.0)
-    assert first is not None
-    assert second is not None
-    assert (first.read_text(), second.read_text(), file.read_text()) == ("one\n", "two\n", "three\n")
-    with pytest.raises(OSError, match=r"Not a directory|No such file"):
-        replace_file(tmp_path / "none" / "a.toml", "x\n", now=0.0)
-    assert sorted(each.name for each in tmp_path.iterdir()) == sorted({file.name, first.name, second.name})
