@@ -64,7 +64,11 @@ class Notifier:
         rng: random.Random | None = None,
     ) -> None:
         self.reloaded = asyncio.Event()
-        """The owner has had the configuration read again: whoever runs us starts us anew."""
+        """The owner has had the configuration read again: whoever runs us starts us anew.
+
+        Only after our place behind that request is on the disk: else we would read it again, and end again.
+        """
+        self._anew = False
         self._send = send
         self._book = book
         self._daemon = daemon
@@ -150,13 +154,13 @@ class Notifier:
             self._synced = event.synced
             self._last = event.id
             if event.kind is RecordKind.REQUEST and event.subject == "configuration":
-                self.reloaded.set()
+                self._anew = True
             for message in self._reader.take(event, self._clock()):
                 made += self._queue(message)
         last = part.get("last")
         if isinstance(last, int):
             self._last = max(last, self._last or 0)
-        if made or self._clock() >= self._written + LAZY:
+        if made or self._anew or self._clock() >= self._written + LAZY:
             await self._store(made)
 
     def _queue(self, message: Message) -> list[tuple[str, Message]]:
@@ -167,8 +171,11 @@ class Notifier:
         if self._last is None:
             return
         place = Place(history=self._history, last=self._last, reader=self._reader.state())
-        await self._on_disk(self._book.take, place, made)
+        if not await self._on_disk(self._book.take, place, made):
+            return
         self._written = self._clock()
+        if self._anew:
+            self.reloaded.set()
 
     async def _watch(self) -> None:
         """Learn how the lines are."""
@@ -253,16 +260,17 @@ class Notifier:
             self._outbox.moved(offset - self._offset)
         self._offset = offset
 
-    async def _on_disk(self, act: Callable[..., None], *arguments: Any) -> None:
-        """Do it in a thread; a disk that refuses is told, and we go on from memory."""
+    async def _on_disk(self, act: Callable[..., None], *arguments: Any) -> bool:
+        """Do it in a thread; ``False``: the disk refused.  That is told, and we go on from memory."""
         try:
             await asyncio.to_thread(act, *arguments)
         except DISK as failure:
             if not self._disk_problem:
                 systemd.journal(3, f"queue: {failure}; next: go on from memory, which a restart empties")
             self._disk_problem = str(failure)
-        else:
-            self._disk_problem = ""
+            return False
+        self._disk_problem = ""
+        return True
 
     # --- for failberryctl ---------------------------------------------------------------------------
 

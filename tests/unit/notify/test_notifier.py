@@ -244,6 +244,33 @@ def test_a_reload_ends_it_so_that_it_is_started_with_the_new_settings(tmp_path: 
                 await until(lambda: made.status().following)
                 house.happens(event(2, RecordKind.REQUEST, "reloaded", "configuration"))
                 await made.reloaded.wait()
+            async with notifying(tmp_path, receivers, clock) as again:
+                house.happens(warned(3))
+                await until(lambda: again.status().last == 3)
+                assert not again.reloaded.is_set()  # nor would it ever run again
+
+    run(scenario)
+
+
+def test_with_a_disk_that_refuses_a_reload_does_not_end_it_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receivers, clock, house = Receivers(), Clock(), SimulatedAppliance(past=[warned(1)], snapshot=WELL)
+
+    async def scenario() -> None:
+        async with serving(tmp_path / "control", house):
+            async with notifying(tmp_path, receivers, clock) as made:
+                await until(lambda: made.status().following)
+                with monkeypatch.context() as broken:
+                    broken.setattr(Book, "take", refuse)
+                    house.happens(event(2, RecordKind.REQUEST, "reloaded", "configuration"))
+                    await until(lambda: bool(made.status().problems))
+                    assert not made.reloaded.is_set()
+                house.happens(warned(3))
+                await made.reloaded.wait()
+
+    def refuse(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
 
     run(scenario)
 
