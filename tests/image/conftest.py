@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -53,15 +53,30 @@ def image(architecture: str) -> Path:
 
 @pytest.fixture
 def flash() -> Iterator[Flash]:
-    """Write an image to a new card, put it into a new machine, and leave that off."""
+    """Write an image to a new card, put it into a new machine, and leave that off.
+
+    ``used``: a copy of that card, as its last machine has left it.
+    """
+    with flashing() as made:
+        yield made
+
+
+@contextmanager
+def flashing() -> Iterator[Flash]:
+    """The same for whoever keeps a machine longer than one test."""
     with ExitStack() as stack:
 
         def made(
-            architecture: str = "amd64", *, owners_file: str = OWNERS_FILE, size: int = SIZE, **more: object
+            architecture: str = "amd64",
+            *,
+            owners_file: str = OWNERS_FILE,
+            size: int = SIZE,
+            used: Path | None = None,
+            **more: object,
         ) -> Machine:
             folder = scratch()
             machine = Machine(
-                card=Card.flashed(image(architecture), folder, size=size),
+                card=Card.flashed(used or image(architecture), folder, size=size),
                 architecture=architecture,
                 folder=folder,
                 **more,  # type: ignore[arg-type]

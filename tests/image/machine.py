@@ -277,7 +277,7 @@ class Machine:
             try:
                 # In this shell, not in one of its own: it is for all that come after.
                 self._ask(f"stty -echo -onlcr 2>/dev/null; PS1=; PS2=; {QUIET}", 5, bare=True)
-            except TimeoutError:
+            except (TimeoutError, ConnectionError):
                 if time.monotonic() > give_up or not self.is_on:
                     raise MachineError(f"no shell after {deadline:.0f} s\n{self.said()}") from None
             else:
@@ -296,6 +296,8 @@ class Machine:
             return self._ask(command, timeout * PATIENCE)
         except TimeoutError:
             raise MachineError(f"{command}\nno answer in {timeout:.0f} s\n{self.said()}") from None
+        except ConnectionError:
+            raise MachineError(f"{command}\nthe machine is off\n{self.said()}") from None
 
     def put(self, path: str, content: bytes | str) -> None:
         """Write a small file in the guest."""
@@ -335,7 +337,7 @@ class Machine:
                 raise TimeoutError
             heard = self._shell.recv(1 << 16)
             if not heard:
-                raise MachineError(f"the machine is off\n{self.said()}")
+                raise ConnectionResetError
             self._heard += heard
         told = self._heard[: found.start()].decode(errors="replace").replace("\r", "")
         told = told.rpartition(f"<{one}{two}>\n")[2]

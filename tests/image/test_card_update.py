@@ -7,19 +7,22 @@ shown by test_boot_script.py.  Hours are made minutes by changing a number in th
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.image.card import ROOT_B
-from tests.image.conftest import Flash
+from tests.image.card import MIB, ROOT_B, Card
+from tests.image.conftest import Flash, flashing
 from tests.image.machine import Machine, MachineError
 from tests.image.updates import HOUSE, NETWORK, NEWER, SYSTEM, Release, hurry, inside, surroundings
 from tests.netns.namespace import Namespace
 
 ASK = "failberryctl system update --no-wait"
+WIRED: dict[str, Any] = {"networks": (NETWORK,), "arguments": ("-no-reboot",)}
+"""Its network; and it is off where it would restart, so that the card can be looked at."""
 UPDATE_DEADLINE = 900.0
 VERDICT_DEADLINE = 1500.0
 pytestmark = pytest.mark.timeout(6000)
@@ -41,9 +44,28 @@ def machine(place: Namespace, flash: Flash, release: Release) -> Callable[[], Ma
     return lambda: asking(release, place, flash)
 
 
+@pytest.fixture(scope="module")
+def updated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A card whose machine has made its update and was switched off to try it."""
+    folder = tmp_path_factory.mktemp("updated")
+    release = Release(folder)
+    release.publish()
+    with surroundings(release.folder) as place, flashing() as flash:
+        pi = asking(release, place, flash)
+        start(pi)
+        restart_into_trial(pi)
+        return Card.flashed(pi.card.path, folder).path
+
+
+@pytest.fixture
+def trying(updated: Path, place: Namespace, flash: Flash) -> Machine:
+    """A machine with a copy of that card, which is off."""
+    return flash(used=updated, owners_file="", **WIRED, started_by=inside(place))
+
+
 def asking(release: Release, place: Namespace, flash: Flash) -> Machine:
     """A card that asks the release's archive; in a machine whose wired line leads there."""
-    machine = flash(networks=(NETWORK,), started_by=inside(place), owners_file=HOUSE)
+    machine = flash(owners_file=HOUSE, **WIRED, started_by=inside(place))
     release.trusted_by(machine.card)
     return machine
 
@@ -66,7 +88,7 @@ def update(machine: Machine) -> str:
     asked = "cat /run/failberry-system/progress.json | grep -F '\"running\": false'"
     try:
         return str(json.loads(machine.wait_until(asked, deadline=UPDATE_DEADLINE))["words"])
-    except (MachineError, ConnectionResetError):
+    except MachineError:
         if machine.ends(within=20):
             return "restart"
         raise
@@ -85,61 +107,62 @@ def state(machine: Machine) -> dict[str, Any]:
     return told
 
 
-def test_a_good_update_is_tried_and_kept(
-    machine: Callable[[], Machine], release: Release, tmp_path: Path
-) -> None:
-    release.publish()
-    pi = machine()
-    pi.arguments += ("-no-reboot",)
-    start(pi)
-    restart_into_trial(pi)
-    hurry(pi.card, tmp_path)
-    start(pi)
-    assert "failberry.slot=b" in pi.run("cat /proc/cmdline")
-    pi.wait_until("failberryctl system status --json | grep -F committed", deadline=VERDICT_DEADLINE)
-    told = state(pi)
+def test_a_good_update_is_tried_and_kept(trying: Machine, tmp_path: Path) -> None:
+    hurry(trying.card, tmp_path)
+    start(trying)
+    assert "failberry.slot=b" in trying.run("cat /proc/cmdline")
+    trying.wait_until("failberryctl system status --json | grep -F committed", deadline=VERDICT_DEADLINE)
+    told = state(trying)
     assert told["slots"]["b"]["failberry"] == NEWER
     assert told["slots"]["b"]["verdict"] == "good"
-    pi.shut_down()
-    env = pi.card.slot_env()
+    trying.shut_down()
+    env = trying.card.slot_env()
     assert (env["slot"], env["trial"], env["data"]) == ("b", "", "made")
-    assert not pi.card.file_system_faults(ROOT_B)
+    assert not trying.card.file_system_faults(ROOT_B)
 
 
-def test_a_slot_without_a_line_goes_back_with_the_reason(
-    machine: Callable[[], Machine], release: Release, tmp_path: Path
-) -> None:
-    release.publish()
-    pi = machine()
-    pi.arguments += ("-no-reboot",)
-    start(pi)
-    restart_into_trial(pi)
-    hurry(pi.card, tmp_path)
-    pi.power_on(more="systemd.mask=failberry.service")
-    pi.wait_for_end(deadline=VERDICT_DEADLINE)
-    assert pi.card.slot_env()["slot"] == "a"
-    start(pi)
-    told = state(pi)
+def test_a_slot_without_a_line_goes_back_with_the_reason(trying: Machine, tmp_path: Path) -> None:
+    hurry(trying.card, tmp_path)
+    trying.power_on(more="systemd.mask=failberry.service")
+    trying.wait_for_end(deadline=VERDICT_DEADLINE)
+    assert trying.card.slot_env()["slot"] == "a"
+    start(trying)
+    told = state(trying)
     assert told["running"] == "a"
     assert told["last"]["outcome"] == "gave-up"
     assert "does not answer" in told["last"]["reason"]
     assert told["refused"]["packages_hash"] == told["slots"]["b"]["packages_hash"]
 
 
-def test_a_slot_that_never_starts_goes_back(machine: Callable[[], Machine], release: Release) -> None:
-    release.publish()
-    pi = machine()
-    pi.arguments += ("-no-reboot",)
-    start(pi)
-    restart_into_trial(pi)
+@pytest.mark.parametrize("broken", ["start", "root"])
+def test_a_slot_that_never_starts_goes_back(trying: Machine, broken: str) -> None:
+    more = ""
+    if broken == "root":
+        trying.card.damage(ROOT_B, 0, 64 * MIB)
+    else:
+        more = "rdinit=/nowhere panic=1"
     for _ in range(2):
-        pi.power_on(more="rdinit=/nowhere panic=1")
-        pi.wait_for_end(deadline=VERDICT_DEADLINE)
-    start(pi)
-    told = state(pi)
+        trying.power_on(more=more)
+        trying.wait_for_end(deadline=VERDICT_DEADLINE)
+    start(trying)
+    told = state(trying)
     assert told["running"] == "a"
     assert told["last"]["outcome"] == "rolled-back"
     assert "no sign of life" in told["last"]["reason"]
+    # A person who looks at the lines is told, too, and why.
+    assert re.search(r"no\s+sign\s+of\s+life", trying.run("failberryctl status", check=False))
+
+
+def test_a_slot_that_is_full_is_not_even_tried(machine: Callable[[], Machine], release: Release) -> None:
+    release.publish(postinst="head -c 3G /dev/zero >/var/tmp/much")
+    pi = machine()
+    start(pi)
+    assert "No space left on device" in update(pi)
+    told = state(pi)
+    assert (told["running"], told["last"]["outcome"]) == ("a", "failed")
+    pi.shut_down()
+    assert pi.card.slot_env()["trial"] == ""
+    assert "vmlinuz" not in pi.card.names("b")
 
 
 def test_an_unsigned_source_is_refused(flash: Flash, tmp_path: Path) -> None:
@@ -161,7 +184,6 @@ def test_power_that_fails_while_it_updates(
 ) -> None:
     release.publish()
     pi = machine()
-    pi.arguments += ("-no-reboot",)
     start(pi)
     hasten(pi)
     pi.run(ASK)
