@@ -13,7 +13,7 @@ PACKAGES := git build-essential debhelper dh-python fakeroot lintian shellcheck 
 	python3-venv python3-dev pkg-config libsystemd-dev \
 	systemd ppp nftables iptables iproute2 iputils-ping procps conntrack curl busybox \
 	dnsmasq-base keepalived ddclient inadyn openssl zsh fish man-db tmux \
-	apt-utils gpg gpgv nmap openssh-client \
+	apt-utils gpg gpgv nmap openssh-client lynis \
 	qemu-system-x86 qemu-utils mmdebstrap debian-archive-keyring e2fsprogs util-linux \
 	fdisk dosfstools mtools xz-utils u-boot-tools initramfs-tools-core \
 	qemu-system-arm qemu-user-static binfmt-support arch-test rsync \
