@@ -122,7 +122,7 @@ def test_a_good_update_is_tried_and_kept(trying: Machine, tmp_path: Path) -> Non
 
 
 def test_a_slot_without_a_line_goes_back_with_the_reason(trying: Machine, tmp_path: Path) -> None:
-    hurry(trying.card, tmp_path)
+    hurry(trying.card, tmp_path, after=120.0)
     trying.power_on(more="systemd.mask=failberry.service")
     trying.wait_for_end(deadline=VERDICT_DEADLINE)
     assert trying.card.slot_env()["slot"] == "a"
