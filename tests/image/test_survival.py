@@ -64,6 +64,7 @@ def test_power_fails_in_the_midst_of_it(flash: Flash) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(36_000)
 def test_fifty_power_cuts(flash: Flash) -> None:
     chance = random.Random(SEED)  # noqa: S311
     print(f"FAILBERRY_SEED={SEED}")
@@ -73,11 +74,13 @@ def test_fifty_power_cuts(flash: Flash) -> None:
         assert not machine.card.boot_faults(), (number, moment)
         if machine.card.slot_env()["data"] == "made":
             assert not machine.card.file_system_faults(DATA), (number, moment)
+        print(f"cut {number + 1} after {moment:.1f} s", flush=True)
         if number % 5 == 4:
             now = whole(machine)
             machine.cut_power()
             assert who in ("", now), (number, moment)
             who = now
+            print("whole", flush=True)
 
 
 def test_a_damaged_superblock_is_repaired_and_nothing_is_lost(flash: Flash) -> None:
