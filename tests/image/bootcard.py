@@ -96,7 +96,7 @@ class Booted:
 def make(folder: Path, *, env: bytes | None, kernels: Mapping[str, Kernel]) -> Path:
     """Write a disk with one FAT partition; ``env`` is slot.env, none if there shall be none."""
     disk, fat = folder / "disk.img", folder / "fat.img"
-    text = (ROOT / "image/boot/boot.cmd").read_text().replace("@CMDLINE@", "rootwait panic=10")
+    text = (ROOT / "image/boot/boot.cmd").read_text().replace("@CMDLINE@", "panic=10")
     (folder / "boot.cmd").write_text(text)
     _run(
         "mkimage", "-T", "script", "-A", "arm64", "-C", "none", "-d", folder / "boot.cmd", folder / "boot.scr"

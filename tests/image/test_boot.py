@@ -105,6 +105,17 @@ def test_a_card_without_a_file_does_the_safe_thing(flash: Flash) -> None:
     machine.shut_down()
 
 
+def test_a_port_that_is_named_late_is_found(flash: Flash) -> None:
+    # As when udev gives it a name while firstboot looks.
+    machine = flash()
+    machine.power_on()
+    machine.wait_for_boot()
+    machine.run("touch /run/failberry-ports.missing; ip link set onboard0 down name eth7")
+    machine.wait_until("ip link show dev onboard0", deadline=120.0)
+    machine.wait_until("test ! -e /run/failberry-ports.missing", deadline=60.0)
+    machine.cut_power()
+
+
 def test_a_password_is_not_even_asked_for(flash: Flash) -> None:
     machine = flash()
     machine.power_on()

@@ -53,7 +53,12 @@ def surroundings(archive: Path) -> Iterator[Namespace]:
         ["busybox", "httpd", "-f", "-p", f"{ADDRESS}:80", "-h", str(archive)],
     )  # fmt: skip
     with namespaces("around") as (place,), ExitStack() as stack:
-        place.ip(f"tuntap add {PORT} mode tap", f"link set {PORT} up", "address add 8.8.8.8/32 dev lo")
+        place.ip(
+            f"tuntap add {PORT} mode tap",
+            f"link set {PORT} up",
+            "address add 8.8.8.8/32 dev lo",
+            "address add 9.9.9.9/32 dev lo",
+        )
         for address in ("1.1.1.1", "1.1.1.2", ADDRESS):
             place.ip(f"address add {address}/24 dev {PORT}")
         for server in servers:
