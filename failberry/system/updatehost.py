@@ -30,6 +30,9 @@ MARGIN = 64 << 20
 """Octets that stay free in a slot: what maintainer scripts write."""
 UNPACKED = 4
 """Octets that a package takes when installed for each that is fetched, generously."""
+# unattended-upgrade(8): what dpkg says goes there, not to its own output.
+_DPKG_LOG = "var/log/unattended-upgrades/unattended-upgrades-dpkg.log"
+_LONGEST_LOG = 1 << 18
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SIGNED_ONLY = (
     "-oAcquire::AllowInsecureRepositories=false",
@@ -247,7 +250,8 @@ class Host:
     def install(self, slot: Slot, offer: Offer, *, security_only: bool) -> None:
         """Let Debian's unattended-upgrade do it, as on any Debian."""
         with self._chroot(security_only=security_only) as prefix:
-            said = run([*prefix, "unattended-upgrade", "-v"], deadline=180 * MINUTES)
+            with self._dpkg_heard():
+                said = run([*prefix, "unattended-upgrade", "-v"], deadline=180 * MINUTES)
             if broken := run([*prefix, "dpkg", "--audit"], deadline=MINUTES).strip():
                 raise WorldError(f"dpkg was left with work half done: {broken}")
             versions = dict(line.split(" ", 1) for line in self._installed(prefix).splitlines())
@@ -255,6 +259,23 @@ class Host:
             if not done:
                 raise WorldError(f"unattended-upgrade installed none of it: {updateplan.complaint(said)}")
             run([*prefix, "apt-get", "clean"], deadline=MINUTES)
+
+    @contextmanager
+    def _dpkg_heard(self) -> Iterator[None]:
+        """Add to a failure what dpkg complained of: unattended-upgrade puts that into a file of its own."""
+        log = self._mount / _DPKG_LOG
+        before = log.stat().st_size if log.exists() else 0
+        try:
+            yield
+        except WorldError as error:
+            if not log.exists():
+                raise
+            with log.open("rb") as file:
+                file.seek(max(before, log.stat().st_size - _LONGEST_LOG))
+                said = file.read(_LONGEST_LOG).decode(errors="replace")
+            if not said.strip():
+                raise
+            raise WorldError(f"{error}; dpkg: {updateplan.complaint(said)}", why=error.why) from None
 
     def check(self, slot: Slot) -> Identity:
         """Look for what it cannot do without, and have its own failberryctl read the configuration."""
@@ -316,7 +337,9 @@ class Host:
             for source, target, options in (
                 ("proc", "proc", ["-t", "proc"]),
                 ("/sys", "sys", ["--bind", "-o", "ro"]),
-                ("/dev", "dev", ["--rbind"]),
+                # --make-rslave: mounts of one namespace are peers (mount_namespaces(7)); what goes from below
+                # the copy would go from below /dev, too, and the next chroot be without /dev/pts.
+                ("/dev", "dev", ["--rbind", "--make-rslave"]),
                 ("tmpfs", "run", ["-t", "tmpfs", "-o", "mode=755,size=64m"]),
                 (str(self._places.state / "apt" / "lists"), "var/lib/apt/lists", ["--bind"]),
             ):

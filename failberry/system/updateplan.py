@@ -283,11 +283,17 @@ def unsigned(configuration: str, sources: Mapping[str, str]) -> Refusal | None:
     return None
 
 
+NO_ROOM = "No space left on device"  # strerror(ENOSPC), as programs say it without a locale
+
+
 def complaint(text: str) -> str:
-    """What apt or dpkg complained of, in one line: their errors, else their warnings, else the last line."""
+    """What apt or dpkg complained of, in one line: a full disk, errors, warnings, or the last line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     # dpkg breaks the line after naming the package.
     lines = re.sub(r"(?m)^(dpkg: error .*:)\n", r"\1 ", "\n".join(lines)).split("\n") if lines else []
+    # The cause, which a maintainer script tells without any mark; dpkg's own error names the script only.
+    if full := [line for line in lines if NO_ROOM in line]:
+        return full[0]
     for mark in ("E: ", "dpkg: error", "W: "):
         if found := [line.removeprefix("E: ").removeprefix("W: ") for line in lines if line.startswith(mark)]:
             return "; ".join(dict.fromkeys(found[:3]))

@@ -45,6 +45,9 @@ SLOT_TOOLS = {
     "unattended-upgrade": (
         'if [ "$1" = --download-only ]; then echo deb >/var/cache/apt/archives/openssl.deb; exit; fi\n'
         "[ -e /var/cache/apt/archives/openssl.deb ] || exit 1\n"
+        "[ -c /dev/pts/ptmx ] || { echo 'E: Is /dev/pts mounted?'; exit 1; }\n"
+        "[ ! -e /full ] || { echo 'head: No space left on device' >>/var/log/unattended-upgrades/"
+        "unattended-upgrades-dpkg.log; echo 'E: see the log'; exit 1; }\n"
         "[ ! -e /broken ] || { echo 'E: openssl: its script failed'; exit 1; }\n"
         "/usr/sbin/policy-rc.d ssh start; [ $? = 101 ] || exit 2\n"
         "echo half >/etc/half\n"
@@ -64,7 +67,13 @@ def build(folder: Path) -> None:
     lower, tools = folder / "lower", folder / "bin"
     for name in (
         *("bin", "sbin", "usr/bin", "usr/sbin", "etc", "boot", "proc", "sys", "dev", "run", "var/tmp"),
-        *("var/lib/dpkg", "var/lib/apt/lists", "var/cache/apt/archives", "usr/lib"),
+        *(
+            "var/log/unattended-upgrades",
+            "var/lib/dpkg",
+            "var/lib/apt/lists",
+            "var/cache/apt/archives",
+            "usr/lib",
+        ),
     ):
         (lower / name).mkdir(parents=True)
     _busybox(lower)
@@ -129,9 +138,11 @@ def run(folder: Path, *, kill_at: str = "") -> subprocess.CompletedProcess[str]:
     if kill_at:
         # Into the slot it comes by rsync.
         (folder / ("lower" if kill_at in SLOT_TOOLS else "") / "kill-at").write_text(kill_at)
+    # As systemd makes one for PrivateMounts=: deaf outwards, shared within (systemd.exec(5), MountFlags=).
+    shared = 'mount --make-rshared /; exec "$@"'
     return subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", sys.executable, "-m", "tests.netns.slotroot",
-         str(folder)],
+        ["unshare", "--mount", "--propagation", "slave", "sh", "-ec", shared, "slot",
+         sys.executable, "-m", "tests.netns.slotroot", str(folder)],
         capture_output=True, text=True, check=False, timeout=100, cwd=Path(__file__).parents[2],
     )  # fmt: skip
 

@@ -93,6 +93,14 @@ def test_a_package_that_does_not_install_is_told_and_remembered(folder: Path) ->
     assert again.stdout.startswith("refused: these package versions were tried"), again.stdout
 
 
+def test_a_slot_that_is_full_is_told_in_the_words_of_what_filled_it(folder: Path) -> None:
+    log = folder / "lower/var/log/unattended-upgrades/unattended-upgrades-dpkg.log"
+    log.write_text("dpkg: error: of another day\n")
+    (folder / "lower/full").write_text("")
+    done = run(folder)
+    assert done.stdout.endswith("unattended-upgrade: see the log; dpkg: head: No space left on device\n")
+
+
 @pytest.mark.parametrize(
     ("breaks", "words"),
     [

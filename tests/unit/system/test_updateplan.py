@@ -116,6 +116,8 @@ def test_what_apt_complains_of() -> None:
     assert updateplan.complaint(dpkg) == (
         "dpkg: error processing package x (--configure): installed x script returned 3"
     )
+    full = f"Setting up x\nhead: error writing 'standard output': No space left on device\n{dpkg}"
+    assert updateplan.complaint(full) == "head: error writing 'standard output': No space left on device"
     assert updateplan.complaint("") == "it said nothing"
 
 
