@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -141,19 +143,32 @@ def question(name: str, kind: str = "A", *, edns: int = 0) -> bytes:
     return head + labels + b"\0" + dnswire.TYPES[kind].to_bytes(2, "big") + b"\0\1" + opt
 
 
+def free_port() -> int:
+    """One that nobody has on loopback, neither for datagrams nor for connections, at this moment."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams, socket.socket() as connections:
+            datagrams.bind(("127.0.0.1", 0))
+            port = int(datagrams.getsockname()[1])
+            try:
+                connections.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
 @contextmanager
 def listening(names: Any) -> Iterator[int]:
     """On loopback, in a thread of its own."""
-    import threading
-
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    loop, up = asyncio.new_event_loop(), threading.Event()
+    port, loop = free_port(), asyncio.new_event_loop()
+    up: Future[None] = Future()
 
     async def run() -> None:
-        await serve(names, ["127.0.0.1"], port, recursive=False)
-        up.set()
+        try:
+            await serve(names, ["127.0.0.1"], port, recursive=False)
+        except OSError as error:
+            up.set_exception(error)
+            return
+        up.set_result(None)
         await asyncio.Event().wait()
 
     task = loop.create_task(run())
@@ -161,8 +176,8 @@ def listening(names: Any) -> Iterator[int]:
         target=lambda: loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
     )
     thread.start()
-    assert up.wait(5)
     try:
+        up.result(30)
         yield port
     finally:
         loop.call_soon_threadsafe(task.cancel)

@@ -12,16 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from tests.aws.test_authority import question
+from tests.aws.test_authority import free_port, question
 from tests.awskit.account import simple
 
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_a_record_that_is_written_is_resolved_a_little_later(tmp_path: Path) -> None:
