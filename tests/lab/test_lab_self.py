@@ -3,6 +3,9 @@
 import json
 import time
 
+import pytest
+
+from .cache import LabError
 from .lab import Lab
 
 WIRES = "socat - UNIX:/run/stick.sock < /dev/null"
@@ -146,3 +149,21 @@ def test_a_growing_file_is_followed_live(lab: Lab) -> None:
     lines = lab.vm.follow("/run/growing", deadline=20)
     assert [next(lines) for _ in range(3)] == ["1", "2", "3"]
     lines.close()  # type: ignore[attr-defined] # a generator, which the signature does not promise
+
+
+def test_a_moment_whose_guest_does_not_run_is_loaded_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.vm.run("touch /run/before")
+    lab.vm.save("here")
+    lab.vm.run("rm /run/before")
+    reach, tried = lab.vm._reach_agent, []
+
+    def once_in_vain(deadline: float) -> None:
+        tried.append(deadline)
+        if len(tried) == 1:
+            raise LabError("the guest agent has not answered")
+        reach(deadline)
+
+    monkeypatch.setattr(lab.vm, "_reach_agent", once_in_vain)
+    lab.vm.load("here")
+    assert len(tried) == 2
+    lab.vm.run(["test", "-e", "/run/before"])

@@ -23,23 +23,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from . import cache
+from . import cache, qemu
 from .build import Image, image
 from .cache import LabError
 from .channel import Conversation, decoded
 
 BOOT_DEADLINE = 180.0
 RESUME_DEADLINE = 30.0
+LOADS = 3  # of one moment: of some hundreds under QEMU 7.2, one comes back with a guest that never runs
 KVM_FIRST_SIGN = 10.0  # /dev/kvm may exist and hang for ever
 COMMAND_DEADLINE = 30.0
 CONSOLE_TAIL = 2000
 PREFIX = "failberry-lab-"
-MEMORY = "1024"
-# clocksource=hpet: slower to read than the time stamp counter, but it stands still in a kept moment. The
-# counter jumps ahead by all the time since, and watchdogs that waited in the moment bite at once.
-KERNEL_ARGUMENTS = (
-    "console=ttyS0 root=/dev/vda rw mitigations=off net.ifnames=0 tsc=reliable clocksource=hpet loglevel=4"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +82,7 @@ class Vm:
         self.disk = self.folder / "disk.qcow2"
         shutil.copyfile(disk, self.disk)
         command = [
-            *_command(kernel_image, accelerator),
+            *qemu.command(kernel_image, accelerator),
             "-drive", f"file={self.disk},format=qcow2,if=virtio,cache=unsafe",
             "-chardev",
             f"socket,id=console,path={self.folder}/console,server=on,wait=off,logfile={self.console}",
@@ -103,7 +98,7 @@ class Vm:
             start_new_session=True,
         )  # fmt: skip
         try:
-            self._meet(fresh=resume is None)
+            self._meet(resume)
         except BaseException:
             self.close()
             raise
@@ -115,7 +110,7 @@ class Vm:
         """A guest at ``stage`` (default: just booted), from the cache when it has one, else made and kept."""
         _sweep()
         kernel_image = image()
-        accelerator = _accelerator()
+        accelerator = qemu.accelerator()
         vm = None
         if accelerator == "kvm":
             try:
@@ -164,18 +159,20 @@ class Vm:
                 )
                 vm._keep(kept, "booted")
 
-    def _meet(self, *, fresh: bool) -> None:
+    def _meet(self, resume: str | None) -> None:
         """Find the monitor and the guest agent, and tell a resumed guest what time it is."""
-        deadline = BOOT_DEADLINE if fresh else RESUME_DEADLINE
         try:
             self._monitor = Conversation(self.folder / "monitor", deadline=10)
             self._monitor.ask("qmp_capabilities", deadline=10)
             if self.accelerator == "kvm":
-                self._first_sign(fresh=fresh)
+                self._first_sign(fresh=resume is None)
         except (LabError, TimeoutError) as error:
             raise NoSignOfLifeError(f"{error}\n{self.console_tail()}") from None
         self._agent = Conversation(self.folder / "agent", deadline=10)
-        self._reach_agent(deadline)
+        if resume is None:
+            self._reach_agent(BOOT_DEADLINE)
+        else:
+            self._awaken(resume)
         self._set_clock()
 
     def _first_sign(self, *, fresh: bool) -> None:
@@ -200,6 +197,23 @@ class Vm:
             raise LabError(
                 f"the guest agent has not answered for {deadline:.0f} s\n{self.console_tail()}"
             ) from None
+
+    def _awaken(self, name: str) -> None:
+        """Reach the agent of a guest that was just put back to a moment; if it does not run, do it again."""
+        for left in reversed(range(LOADS)):
+            try:
+                self._reach_agent(RESUME_DEADLINE)
+            except LabError as error:
+                # It was nobody's work yet: what is put back is the same moment.
+                if left == 0 or self._process.poll() is not None:
+                    raise
+                print(f"lab: {name!r} again: {error}", file=sys.stderr, flush=True)
+            else:
+                break
+            assert self._agent is not None
+            self._agent.close()
+            self.monitor(f"loadvm {name}")
+            self._agent = Conversation(self.folder / "agent", deadline=10)
 
     def close(self) -> None:
         """End this machine, and only this one, and remove its files. Calling it again does nothing."""
@@ -235,7 +249,7 @@ class Vm:
         """Go back to a kept moment; the guest's clock is set to now, its monotonic one goes on from then."""
         with self._turn:
             self.monitor(f"loadvm {name}")
-            self._reach_agent(RESUME_DEADLINE)
+            self._awaken(name)
             self._set_clock()
 
     def _keep(self, kept: Path, name: str) -> None:
@@ -402,25 +416,8 @@ class Vm:
         return "\n".join(texts) or "(nothing on the console)"
 
 
-def _command(kernel_image: Image, accelerator: str) -> list[str]:
-    """Everything that a kept moment depends on; there is no network card, so nothing can leave the guest."""
-    cpu = "host" if accelerator == "kvm" else "qemu64,-svm"
-    return [
-        "qemu-system-x86_64", "-nodefaults", "-machine", "pc", "-display", "none",
-        "-accel", "tcg,thread=multi" if accelerator == "tcg" else accelerator, "-cpu", cpu,
-        "-smp", "2", "-m", MEMORY,
-        "-kernel", str(kernel_image.kernel), "-initrd", str(kernel_image.initrd), "-append", KERNEL_ARGUMENTS,
-        "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
-        "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0",
-        "-serial", "chardev:console",
-    ]  # fmt: skip
-
-
 def _kept(kernel_image: Image, accelerator: str, stage: Stage | None) -> Path:
-    version = subprocess.run(
-        ["qemu-system-x86_64", "--version"], capture_output=True, check=True, timeout=20
-    ).stdout
-    ingredients = (*_command(kernel_image, accelerator), version.decode(), stage.key if stage else "")
+    ingredients = [*qemu.command(kernel_image, accelerator), qemu.version(), stage.key if stage else ""]
     key = hashlib.sha256("\0".join(ingredients).encode()).hexdigest()[:16]
     folder = cache.root() / "moments"
     folder.mkdir(exist_ok=True)
@@ -433,11 +430,6 @@ def _sweep() -> None:
         with contextlib.suppress(OSError, ValueError):  # being made, or being removed, by its owner
             if not Path(f"/proc/{int(pid_file.read_text())}").exists():
                 shutil.rmtree(pid_file.parent)
-
-
-def _accelerator() -> str:
-    """TCG, unless ``FAILBERRY_LAB_ACCEL=kvm`` asks for more: a /dev/kvm that hangs looks like any other."""
-    return "kvm" if os.environ.get("FAILBERRY_LAB_ACCEL") == "kvm" and Path("/dev/kvm").exists() else "tcg"
 
 
 @contextlib.contextmanager
