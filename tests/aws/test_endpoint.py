@@ -63,7 +63,7 @@ class World:
 
 
 def asked(request: Request) -> Any:
-    return urlopen(request, timeout=5)  # noqa: S310 -- on loopback
+    return urlopen(request, timeout=30)  # noqa: S310 -- on loopback
 
 
 def signed(url: str, body: bytes | None = None, *, service: str, region: str, date: str = "") -> Request:

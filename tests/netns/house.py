@@ -55,7 +55,7 @@ class House:
         # comparison must not meet them halfway.
         expected = {("eth0", OWN6), ("lan0", "fd00:7::1"), (MOBILE_INTERFACE, MOBILE6)}
         expected |= {(link, "ff00::/8") for link in ("eth0", "lan0", "lan1", MOBILE_INTERFACE)}
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while not expected <= {
             (route["dev"], route["dst"]) for route in self.pi.json("-j -6 route show table local")
         }:

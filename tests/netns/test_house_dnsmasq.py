@@ -58,7 +58,7 @@ class House:
         self._start(
             pi, f"--conf-file={folder / 'dnsmasq.conf'}", "--user=dnsmasq", f"--log-facility={folder / 'log'}"
         )
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while not (folder / "log").exists() or "using nameserver" not in (folder / "log").read_text():
             assert time.monotonic() < deadline
             time.sleep(0.02)

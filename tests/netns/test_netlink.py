@@ -166,7 +166,7 @@ def test_adds_before_it_deletes_and_swaps_a_gateway_in_one_step(home):
         home.apply_mode(STANDBY)
         time.sleep(0.3)
         monitor.terminate()
-        lines = monitor.communicate(timeout=5)[0].splitlines()
+        lines = monitor.communicate(timeout=20)[0].splitlines()
     assert [line for line in lines if "default" in line] == [
         "default via 192.168.2.1 dev eth0 table 2510 proto 251 onlink "
     ]

@@ -29,7 +29,7 @@ def update(**fields: Any) -> Update:
 
 
 def send(function: FunctionUrl, request: Signed) -> tuple[int, str, bytes]:
-    connection = http.client.HTTPConnection(function.url.split("/")[2], timeout=5)
+    connection = http.client.HTTPConnection(function.url.split("/")[2], timeout=30)
     headers = {"Content-Type": "application/json", "X-Failberry-Signature": request.signature}
     connection.request("POST", "/", body=request.body, headers=headers)
     answer = connection.getresponse()

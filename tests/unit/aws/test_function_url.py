@@ -22,7 +22,7 @@ def ask(
     body: bytes = b"",
     headers: Headers | None = None,
 ) -> tuple[int, dict[str, Any]]:
-    connection = http.client.HTTPConnection(host(function), timeout=5)
+    connection = http.client.HTTPConnection(host(function), timeout=30)
     connection.request(method, path, body=body or None, headers=headers or {})
     answer = connection.getresponse()
     told = json.load(answer)
