@@ -16,18 +16,21 @@ class Card:
         self.root = root
         self.fat = root / "boot/firmware"
         self.started: list[list[str]] = []
+        self._renamed: list[tuple[str, str]] = []
 
     def make(self) -> None:
         """What is there before the first boot."""
         root = self.root
-        for name in ("boot/firmware", "data", "etc", "proc/self", "sys/class/net", "run"):
+        for name in ("boot/firmware", "data", "etc", "proc/self", "sys/class/net", "run/udev/data"):
             (root / name).mkdir(parents=True)
         (root / "proc/self/mounts").write_text("/dev/mmcblk0p4 /data ext4 rw,noatime 0 0\n")
         (root / "etc/hosts").write_text("127.0.0.1\tlocalhost\n127.0.1.1\tdebian\n")
         self.plug("onboard0")
 
-    def plug(self, name: str, *, driver: str = "smsc95xx", vendor: str = "0424", kind: int = 1) -> None:
-        """A port on USB, as sysfs shows it."""
+    def plug(
+        self, name: str, *, driver: str = "smsc95xx", vendor: str = "0424", kind: int = 1, named: bool = True
+    ) -> None:
+        """A port on USB, as sysfs shows it; ``named``: udev is done with it."""
         usb = self.root / "sys/devices/usb1" / name
         device = usb / "1-1:1.0"
         device.mkdir(parents=True)
@@ -38,9 +41,31 @@ class Card:
         port.mkdir()
         (port / "device").symlink_to(device)
         (port / "type").write_text(f"{kind}\n")
+        number = len(list(port.parent.iterdir())) + 1
+        (port / "ifindex").write_text(f"{number}\n")
+        if named:
+            (self.root / f"run/udev/data/n{number}").write_text("")
 
     def boot(self) -> None:
-        run(self.root, Machine(self.root, self.started.append))
+        """Switch it on: its ports have the names that udev gives."""
+        ports = self.root / "sys/class/net"
+        for old, new in reversed(self._renamed):
+            (ports / new).rename(ports / old)
+        self._renamed.clear()
+        self.again()
+
+    def again(self) -> None:
+        """In the same boot."""
+        run(self.root, Machine(self.root, self.start))
+
+    def start(self, words: list[str]) -> None:
+        """What a program of another package would do."""
+        self.started.append(words)
+        match words:
+            case ["ip", "link", "set", "dev", old, "name", new]:
+                ports = self.root / "sys/class/net"
+                (ports / old).rename(ports / new)
+                self._renamed.append((old, new))
 
     def text(self, name: str) -> str:
         return (self.root / name).read_text()

@@ -11,17 +11,20 @@ import pwd
 import re
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from failberry.config import FirewallBackend, Mode
+from failberry.config import Config, FirewallBackend, Mode
 from failberry.system.firstboot_judge import InForce
 from failberry.system.network import ALL_FILES, network_files
-from failberry.system.ports import Port, assign, complete
+from failberry.system.ports import Port, assign, complete, settled
 
 OWNER = "owner"
-_SETTLE = 8
+_SETTLE = 8.0
 """Seconds for ports that the kernel has not found yet: on USB they come some seconds after the kernel."""
+_LOOK = 0.05
+"""Seconds between two looks for them."""
 _MISSING = "failberry-ports.missing"
 """In /run while a port is not there; one that comes has this run once more (failberry-ports.service)."""
 _CLOSED = "failberry-closed.nft"
@@ -47,9 +50,16 @@ ClientIdentifier=mac
 class Machine:
     """Below ``root``, which is ``/`` but in tests; ``run`` starts a program of another package."""
 
-    def __init__(self, root: Path, run: Callable[[list[str]], None] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        run: Callable[[list[str]], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._root = root
         self._run = run or _started
+        self._clock, self._sleep = clock, sleep
 
     def set_up(self, in_force: InForce) -> list[str]:
         """Make the machine what the configuration says; return what could not be done, as sentences."""
@@ -106,9 +116,7 @@ class Machine:
             return []
         # Before the last look: one that comes after it finds the file.
         self._write(missing, "", 0o644)
-        # Ports on USB, and names that udev is about to give. Where it takes longer, what is here must do.
-        with contextlib.suppress(OSError):
-            self._run(["udevadm", "settle", f"--timeout={_SETTLE}"])
+        self._await(config)
         assignment = assign(config, list(self.ports()), default=in_force.default)
         problems = list(assignment.problems)
         for name, new in assignment.renames:
@@ -118,13 +126,25 @@ class Machine:
                 problems.append(
                     f"The port {name} could not be given the name {new}: {error.strerror or error}."
                 )
-        if not problems:
+        # Not where udev may still give one of them another name: then it comes once more.
+        if not problems and complete(config, self.ports()):
             missing.unlink(missing_ok=True)
         return problems
 
+    def _await(self, config: Config) -> None:
+        """Wait for what is named: ports on USB, and names that udev is about to give.
+
+        Not for all that udev has to do (``udevadm settle``), which would be half of what Failberry adds to a
+        boot.  Where a port takes longer, what is here must do.
+        """
+        end, busy = self._clock() + _SETTLE, self._root / "run" / "udev" / "queue"
+        # The file is there while udev has work (udev_queue_get_queue_is_empty(3)).
+        while busy.exists() and self._clock() < end and not settled(config, self.ports()):
+            self._sleep(_LOOK)
+
     def ports(self) -> Iterator[Port]:
         """What there is of hardware (Documentation/ABI/testing/sysfs-class-net)."""
-        folder = self._root / "sys" / "class" / "net"
+        folder, udev = self._root / "sys" / "class" / "net", self._root / "run" / "udev" / "data"
         with contextlib.suppress(OSError):
             for port in sorted(folder.iterdir()):
                 if (port / "device").exists() and _number(port / "type", 10) == _ETHERNET:
@@ -133,6 +153,7 @@ class Machine:
                         driver=(port / "device" / "driver").resolve().name,
                         vendor=_vendor((port / "device").resolve()),
                         wireless=(port / "phy80211").exists() or (port / "wireless").exists(),
+                        named=(udev / f"n{_number(port / 'ifindex', 10)}").exists(),
                     )
 
     # --- the rest --------------------------------------------------------------------------------

@@ -29,6 +29,8 @@ class Port:
     vendor: int | None = None
     """idVendor, of one on USB."""
     wireless: bool = False
+    named: bool = True
+    """udev is done with it: until then it has the kernel's name for it, and may get another."""
 
     @property
     def ethernet(self) -> bool:
@@ -57,8 +59,16 @@ def wanted(config: Config) -> dict[str, str]:
 
 
 def complete(config: Config, ports: Iterable[Port]) -> bool:
-    """Whether everything that is named is there."""
-    return wanted(config).keys() <= {each.name for each in ports}
+    """Whether everything that is named is there, and will keep that name."""
+    return wanted(config).keys() <= {each.name for each in ports if each.named}
+
+
+def settled(config: Config, ports: Iterable[Port]) -> bool:
+    """Whether another port would change nothing: all are there, or it is known which one is meant."""
+    names = wanted(config).keys()
+    here = {each.name for each in ports if each.named}
+    missing = names - here
+    return not missing or (ONBOARD in here - names and len(missing) == 1 and missing <= _FIRST_PORT)
 
 
 def assign(config: Config, ports: Iterable[Port], *, default: bool) -> Assignment:
