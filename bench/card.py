@@ -1,11 +1,14 @@
-"""The card beside Debian's own minimal image: size, memory at idle; and what a day of standby writes to it.
+"""The card beside Debian's own minimal image: size, memory; its start; and what a day of standby writes.
 
     python -m image --arch amd64 …            # first
-    python -m bench.card [--hours 1] [--only size memory writes]
+    python -m bench.card [--hours 1] [--only size memory start writes]
 
 Debian's own has what its image for the Raspberry Pi has (raspi_master.yaml of its image-specs): all packages
 of priority "important", and some more; from the same archive, for the same processor, without firmware, as
 ours is.  It is one ext4 file system here.  Both are compressed alike and run in the same machine.
+
+The start is that of a card which was settled in an earlier one, on one processor whose clock follows what it
+computes, so that other work here does not count; with Failberry, and with all units of Failberry masked.
 
 Memory is MemTotal less MemAvailable (proc(5)) some minutes after the boot.  Writes are what QEMU counts for
 the card (``info blockstats``), the journals of its file systems included, while a stick stands by on its hub
@@ -28,7 +31,7 @@ from image import base, mirror, release
 from image.steps import run
 from tests.image.card import Card, scratch
 from tests.image.conftest import OWNERS_FILE, image
-from tests.image.machine import COMMON, Machine
+from tests.image.machine import Machine
 from tests.image.stick import Stick
 from tests.image.test_boot import wait_ready
 from tests.image.updates import NETWORK, inside, surroundings
@@ -64,7 +67,7 @@ class Plain(Machine):
         line = f"root=/dev/vda rw console={self.board.console} {more}"
         line += f" systemd.debug_shell={self.board.terminal}"
         self._switch_on([
-            self.board.program, *self.board.arguments, *COMMON, "-append", line,
+            self.board.program, *self.board.arguments, *self.common, "-append", line,
             "-kernel", str(folder / "vmlinuz"), "-initrd", str(folder / "initrd.img"),
             "-drive", f"file={self.card.path},format=raw,if=none,id=card,cache=writeback", *self.board.disk,
             "-netdev", "user,restrict=on,id=n0", "-device", "virtio-net-pci,netdev=n0,romfile=",
@@ -144,6 +147,41 @@ def memory(debians: Card) -> None:
     )
 
 
+def reached(machine: Machine, unit: str) -> float:
+    """Seconds from the start of the kernel until a unit was active."""
+    told = machine.run(f"systemctl show --property=ActiveEnterTimestampMonotonic --value {unit}")
+    return int(told.strip() or 0) / 1e6
+
+
+def start() -> None:
+    folder = scratch()
+    with Machine(card=Card.flashed(image("amd64"), folder), folder=folder, steady=True) as machine:
+        # By the name that udev gives: for another one the machine has to wait until all ports have theirs.
+        machine.card.put("failberry.toml", OWNERS_FILE.replace("onboard0", "ens3"))
+        for _ in range(2):
+            machine.power_on()
+            wait_ready(machine)
+            machine.wait_for_boot()
+            ready, whole = reached(machine, "failberry.service"), reached(machine, "multi-user.target")
+            ours = machine.run("systemctl list-unit-files --no-legend 'failberry*' | cut -d' ' -f1").split()
+            for each in ours:
+                if "@." in each:
+                    continue
+                told = machine.run(f"systemctl show --property=CPUUsageNSec --value {each}").strip()
+                if told.isdigit() and int(told) > 100_000_000:
+                    print(f"{each:<36} {int(told) / 1e9:5.1f} s of the processor, active at "
+                          f"{reached(machine, each):5.1f} s", flush=True)  # fmt: skip
+            print(machine.run("systemd-analyze --no-pager"), flush=True)
+            print(machine.run("systemd-analyze --no-pager critical-chain failberry.service"), flush=True)
+            machine.shut_down()
+        machine.power_on(more=" ".join(f"systemd.mask={unit}" for unit in ours))
+        machine.wait_for_boot()
+        without = reached(machine, "multi-user.target")
+        machine.shut_down()
+    print(f"from the kernel to READY {ready:.1f} s, to multi-user.target {whole:.1f} s; without Failberry "
+          f"{without:.1f} s: {ready / without:.2f} and {whole / without:.2f} times", flush=True)  # fmt: skip
+
+
 def writes(hours: float) -> bool:
     folder = scratch()
     flashed_card = Card.flashed(image("amd64"), folder)
@@ -182,7 +220,7 @@ def written(machine: Machine) -> tuple[int, int]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hours", type=float, default=1.0, help="how long to watch for writes (1)")
-    parser.add_argument("--only", nargs="+", default=["size", "memory", "writes"])
+    parser.add_argument("--only", nargs="+", default=["size", "memory", "start", "writes"])
     arguments = parser.parse_args()
     beside: dict[str, Callable[[Card], None]] = {"size": sizes, "memory": memory}
     if wanted := [beside[name] for name in arguments.only if name in beside]:
@@ -193,6 +231,8 @@ def main() -> int:
                 each(debians)
         finally:
             shutil.rmtree(folder)
+    if "start" in arguments.only:
+        start()
     return int("writes" in arguments.only and not writes(arguments.hours))
 
 

@@ -80,15 +80,8 @@ BOARDS = {
         second_port=("-device", "pci-serial,chardev=shell"),
     ),
 }
-PACE = (
-    ("tcg,thread=single", "-icount", "shift=1,align=off,sleep=on", "-smp", "1")
-    if STEADY
-    else ("tcg,thread=multi", "-smp", "2")
-)
-COMMON = (
-    "-accel", *PACE, "-m", "512", "-display", "none",
-    "-nodefaults", "-no-user-config",
-)  # fmt: skip
+STEADY_PACE = ("tcg,thread=single", "-icount", "shift=1,align=off,sleep=on", "-smp", "1")
+PACE = ("tcg,thread=multi", "-smp", "2")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,6 +97,7 @@ class Machine:
     """A network card for each, as ``-netdev`` has it without ``id=``. Nothing leaves this computer."""
     started_by: tuple[str, ...] = ()
     """What starts QEMU, such as ``ip netns exec NAME``."""
+    steady: bool = STEADY
     boots: int = 0
     _process: subprocess.Popen[bytes] | None = None
     _monitor: Conversation | None = None
@@ -122,6 +116,12 @@ class Machine:
         atexit.unregister(self.close)
         self.cut_power()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def common(self) -> tuple[str, ...]:
+        """What QEMU is told whatever it imitates."""
+        pace = STEADY_PACE if self.steady else PACE
+        return ("-accel", *pace, "-m", "512", "-display", "none", "-nodefaults", "-no-user-config")
 
     @property
     def board(self) -> Board:
@@ -176,7 +176,7 @@ class Machine:
             )
         ]
         command = [
-            self.board.program, *self.board.arguments, *COMMON,
+            self.board.program, *self.board.arguments, *self.common,
             "-kernel", str(kernel), "-initrd", str(initrd), "-append", line.strip(),
             "-drive", f"file={self.card.path},format=raw,if=none,id=card,cache=writeback", *self.board.disk,
             *networks, *self._hub(), "-device", "virtio-rng-pci",

@@ -6,17 +6,10 @@ import re
 
 import pytest
 
-from tests.image.conftest import OWNERS_FILE, Flash
+from tests.image.conftest import Flash
 from tests.image.machine import Machine
 
 READY_DEADLINE = 420.0
-GOAL = 1.15
-
-
-def seconds(machine: Machine, unit: str) -> float:
-    """From the start of the kernel until a unit was active."""
-    told = machine.run(f"systemctl show --property=ActiveEnterTimestampMonotonic --value {unit}")
-    return int(told.strip() or 0) / 1e6
 
 
 def wait_ready(machine: Machine) -> None:
@@ -48,35 +41,6 @@ def test_it_boots_to_ready_and_says_how_things_are(flash: Flash) -> None:
     assert machine.card.slot_env()["data"] == "made"
     assert not machine.card.file_system_faults(3588)
     assert "garden" in machine.card.get("VERDICT.txt").decode(), "what is in force is told"
-
-
-def test_failberry_costs_little_time(flash: Flash) -> None:
-    # By the name that udev gives: for another one the machine has to wait until all ports have theirs.
-    machine = flash(owners_file=OWNERS_FILE.replace("onboard0", "ens3"))
-    machine.power_on()
-    wait_ready(machine)
-    machine.wait_for_boot()
-    machine.shut_down()
-    machine.power_on()
-    wait_ready(machine)
-    machine.wait_for_boot()
-    with_it = max(seconds(machine, "failberry.service"), seconds(machine, "multi-user.target"))
-    print(
-        machine.run("systemd-analyze --no-pager; systemd-analyze --no-pager critical-chain failberry.service")
-    )
-    print(machine.run("systemd-analyze --no-pager blame | head -n 15"))
-    ours = machine.run("systemctl list-unit-files --no-legend 'failberry*' | cut -d' ' -f1").split()
-    assert "failberry.service" in ours
-    machine.shut_down()
-    # What the same card without Failberry would not start.
-    machine.power_on(more=" ".join(f"systemd.mask={unit}" for unit in ours))
-    machine.wait_for_boot()
-    without = seconds(machine, "multi-user.target")
-    machine.shut_down()
-    print(
-        f"kernel to READY {with_it:.1f} s, without Failberry {without:.1f} s: {with_it / without:.2f} times"
-    )
-    assert with_it / without <= GOAL
 
 
 def test_who_it_is_stays(flash: Flash) -> None:
