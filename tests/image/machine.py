@@ -81,7 +81,9 @@ BOARDS = {
     ),
 }
 STEADY_PACE = ("tcg,thread=single", "-icount", "shift=1,align=off,sleep=on", "-smp", "1")
-PACE = ("tcg,thread=multi", "-smp", "2")
+PACE = ("tcg,thread=multi", "-smp", os.environ.get("FAILBERRY_PROCESSORS", "2"))
+"""One is better where two machines share two processors: no processor of a guest then waits for a lock of
+another that is not running."""
 
 
 @dataclass(slots=True, kw_only=True)
