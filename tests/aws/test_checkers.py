@@ -188,7 +188,7 @@ class World:
         self.checkers.arrange()
 
     async def until(self, wanted: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not wanted():  # noqa: ASYNC110 -- conditions are of any kind
                 await asyncio.sleep(0.005)
 

@@ -87,7 +87,7 @@ class Bench:
         self.news.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             while not condition():
                 self.news.clear()
                 await self.news.wait()
@@ -247,9 +247,9 @@ def test_an_errand_under_way_is_not_forgotten_when_the_address_changes() -> None
             bench.child.silent.clear()
             other = replace(intent().lines[1], addresses=(ip_address("62.7.40.6"),), session=2)
             bench.names.keep(intent())
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(30):
                 while not any(isinstance(each, PublishRequest) for each in bench.child.asked):
-                    await asyncio.wait_for(bench.names.prove_alive(), 3)
+                    await asyncio.wait_for(bench.names.prove_alive(), 30)
             bench.names.keep(replace(intent(), lines=(intent().lines[0], other)))
             assert await bench.names.prove_alive()
             bench.child.silent.set()

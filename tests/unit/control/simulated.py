@@ -30,7 +30,7 @@ from failberry.errors import ConfigError
 from tests.unit.ctl.bus import AT_ERROR, AT_SIGNAL, CDROM, USB
 from tests.unit.ctl.scenarios import ALL_WELL
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 """Seconds after which a test that waits has failed."""
 
 

@@ -100,7 +100,7 @@ async def pieces(news: News, place: str, count: int, *, remembered: list[int] | 
 
     stream = told(news, place, remember=remember, allowed=lambda: True)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return b"".join([await anext(stream) for _ in range(count)])
     finally:
         await stream.aclose()
