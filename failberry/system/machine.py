@@ -25,6 +25,8 @@ _SETTLE = 8.0
 """Seconds for ports that the kernel has not found yet: on USB they come some seconds after the kernel."""
 _LOOK = 0.05
 """Seconds between two looks for them."""
+_ASK = 1
+"""Seconds that udev may take to say that it has nothing to do."""
 _MISSING = "failberry-ports.missing"
 """In /run while a port is not there; one that comes has this run once more (failberry-ports.service)."""
 _CLOSED = "failberry-closed.nft"
@@ -137,10 +139,19 @@ class Machine:
         Not for all that udev has to do (``udevadm settle``), which would be half of what Failberry adds to a
         boot.  Where a port takes longer, what is here must do.
         """
-        end, busy = self._clock() + _SETTLE, self._root / "run" / "udev" / "queue"
         # The file is there while udev has work (udev_queue_get_queue_is_empty(3)).
-        while busy.exists() and self._clock() < end and not settled(config, self.ports()):
-            self._sleep(_LOOK)
+        end, busy = self._clock() + _SETTLE, self._root / "run" / "udev" / "queue"
+        while self._clock() < end and not settled(config, self.ports()):
+            if busy.exists():
+                self._sleep(_LOOK)
+                continue
+            try:
+                # What the kernel has just told udev may not be in its queue yet: this asks udev itself.
+                self._run(["udevadm", "settle", f"--timeout={_ASK}"])
+            except OSError:
+                self._sleep(_LOOK)
+            else:
+                break
 
     def ports(self) -> Iterator[Port]:
         """What there is of hardware (Documentation/ABI/testing/sysfs-class-net)."""

@@ -148,6 +148,25 @@ def test_a_boot_goes_on_once_the_ports_are_there_whatever_else_udev_does(card: C
     assert not (card.root / "run/failberry-ports.missing").exists()
 
 
+def test_what_udev_has_not_read_yet_is_waited_for(card: Card) -> None:
+    (card.fat / "failberry.toml").write_text(ROUTER.replace("eth0", "onboard0"))
+    waiting = Waiting(card, after_5=lambda: card.plug("enx02"))
+    queue = card.root / "run/udev/queue"
+    queue.unlink()
+    asked = []
+
+    def start(words: list[str]) -> None:
+        card.start(words)
+        if words[0] == "udevadm":
+            asked.append(words)
+            queue.write_text("")
+            raise OSError("Timed out for waiting the udev queue being empty.")
+
+    run(card.root, Machine(card.root, start, lambda: waiting.now, waiting.sleep))
+    assert asked == [["udevadm", "settle", "--timeout=1"]]
+    assert "FAILBERRY: GOOD\n" in card.text("boot/firmware/VERDICT.txt")
+
+
 def test_the_board_s_own_port_by_another_name_is_not_waited_for(card: Card) -> None:
     (card.fat / "failberry.toml").write_text(ROUTER)
     card.plug("enx02")
