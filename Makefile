@@ -107,7 +107,7 @@ image-smoke: deb  ## the SD card in the virtual machine: it boots, and survives 
 	@$(PYTHON) -m image --arch amd64 --deb $(DEB) --image-deb $(IMAGE_DEB) --base-age 30 --no-compress
 	@$(PYTEST) -m smoke -s tests/image
 
-image-test: setup deb  ## all of the SD card's tests, for three processors (root; half an hour)
+image-test: setup deb  ## all of the SD card's tests, for three processors (root; hours)
 	@for arch in $(CARDS); do \
 		$(PYTHON) -m image --arch $$arch --deb $(DEB) --image-deb $(IMAGE_DEB) --base-age 30 --no-compress $(IMAGE_OPTIONS) \
 			|| exit 1; \
