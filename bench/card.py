@@ -164,6 +164,7 @@ def start() -> None:
             machine.wait_for_boot()
             ready, whole = reached(machine, "failberry.service"), reached(machine, "multi-user.target")
             ours = machine.run("systemctl list-unit-files --no-legend 'failberry*' | cut -d' ' -f1").split()
+            assert "failberry.service" in ours, "nothing would be masked"
             for each in ours:
                 if "@." in each:
                     continue

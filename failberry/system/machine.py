@@ -139,19 +139,22 @@ class Machine:
         Not for all that udev has to do (``udevadm settle``), which would be half of what Failberry adds to a
         boot.  Where a port takes longer, what is here must do.
         """
-        # The file is there while udev has work (udev_queue_get_queue_is_empty(3)).
-        end, busy = self._clock() + _SETTLE, self._root / "run" / "udev" / "queue"
+        end = self._clock() + _SETTLE
         while self._clock() < end and not settled(config, self.ports()):
-            if busy.exists():
-                self._sleep(_LOOK)
-                continue
-            try:
-                # What the kernel has just told udev may not be in its queue yet: this asks udev itself.
-                self._run(["udevadm", "settle", f"--timeout={_ASK}"])
-            except OSError:
-                self._sleep(_LOOK)
-            else:
+            if self._udev_is_idle():
                 break
+            self._sleep(_LOOK)
+
+    def _udev_is_idle(self) -> bool:
+        # The file is there while udev has work (udev_queue_get_queue_is_empty(3)).
+        if (self._root / "run" / "udev" / "queue").exists():
+            return False
+        try:
+            # What the kernel has just told udev may not be in its queue yet: this asks udev itself.
+            self._run(["udevadm", "settle", f"--timeout={_ASK}"])
+        except OSError:
+            return False
+        return True
 
     def ports(self) -> Iterator[Port]:
         """What there is of hardware (Documentation/ABI/testing/sysfs-class-net)."""

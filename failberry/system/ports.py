@@ -60,13 +60,13 @@ def wanted(config: Config) -> dict[str, str]:
 
 def complete(config: Config, ports: Iterable[Port]) -> bool:
     """Whether everything that is named is there, and will keep that name."""
-    return wanted(config).keys() <= {each.name for each in ports if each.named}
+    return wanted(config).keys() <= _named(ports)
 
 
 def settled(config: Config, ports: Iterable[Port]) -> bool:
     """Whether another port would change nothing: all are there, or it is known which one is meant."""
     names = wanted(config).keys()
-    here = {each.name for each in ports if each.named}
+    here = _named(ports)
     missing = names - here
     return not missing or (ONBOARD in here - names and len(missing) == 1 and missing <= _FIRST_PORT)
 
@@ -98,6 +98,10 @@ def assign(config: Config, ports: Iterable[Port], *, default: bool) -> Assignmen
             for name in missing
         ),
     )
+
+
+def _named(ports: Iterable[Port]) -> set[str]:
+    return {each.name for each in ports if each.named}
 
 
 def _alone(name: str, missing: list[str]) -> bool:

@@ -115,17 +115,17 @@ def test_without_a_file_it_is_on_the_network_all_the_same(card: Card) -> None:
 
 
 class Waiting:
-    """udev at work: what it does after how many looks."""
+    """udev at work: what it does, after how many looks."""
 
-    def __init__(self, card: Card, **does: Callable[[], None]) -> None:
+    def __init__(self, card: Card, after: int = 0, does: Callable[[], None] = lambda: None) -> None:
         self._card, self.now = card, 100.0
-        self._does = {int(name.removeprefix("after_")): what for name, what in does.items()}
+        self._after, self._does = after, does
         (card.root / "run/udev/queue").write_text("")
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
-        looks = round((self.now - 100.0) / seconds)
-        self._does.get(looks, lambda: None)()
+        if round((self.now - 100.0) / seconds) == self._after:
+            self._does()
 
     def boot(self) -> float:
         """How long it was waited for ports."""
@@ -143,14 +143,14 @@ def test_a_udev_that_is_not_done_in_time_keeps_no_port_from_its_name(card: Card)
 
 def test_a_boot_goes_on_once_the_ports_are_there_whatever_else_udev_does(card: Card) -> None:
     (card.fat / "failberry.toml").write_text(ROUTER.replace("eth0", "onboard0"))
-    assert Waiting(card, after_3=lambda: card.plug("enx02")).boot() == pytest.approx(0.15)
+    assert Waiting(card, after=3, does=lambda: card.plug("enx02")).boot() == pytest.approx(0.15)
     assert "FAILBERRY: GOOD\n" in card.text("boot/firmware/VERDICT.txt")
     assert not (card.root / "run/failberry-ports.missing").exists()
 
 
 def test_what_udev_has_not_read_yet_is_waited_for(card: Card) -> None:
     (card.fat / "failberry.toml").write_text(ROUTER.replace("eth0", "onboard0"))
-    waiting = Waiting(card, after_5=lambda: card.plug("enx02"))
+    waiting = Waiting(card, after=5, does=lambda: card.plug("enx02"))
     queue = card.root / "run/udev/queue"
     queue.unlink()
     asked = []
@@ -174,27 +174,29 @@ def test_the_board_s_own_port_by_another_name_is_not_waited_for(card: Card) -> N
     assert card.started[-1] == ["ip", "link", "set", "dev", "onboard0", "name", "eth0"]
 
 
-def test_the_kernel_s_name_for_a_port_is_not_yet_its_name(card: Card) -> None:
+def plug_unnamed(card: Card) -> None:
+    """The board's own port as the kernel has it, and a file that means it by that name."""
     (card.fat / "failberry.toml").write_text('mode = "standby-gateway"\nwired.interface = "eth0"\n')
-    ports = card.root / "sys/class/net"
-    shutil.rmtree(ports / "onboard0")
+    shutil.rmtree(card.root / "sys/class/net/onboard0")
     (card.root / "run/udev/data/n2").unlink()
     card.plug("eth0", named=False)
+
+
+def test_the_kernel_s_name_for_a_port_is_not_yet_its_name(card: Card) -> None:
+    plug_unnamed(card)
+    ports = card.root / "sys/class/net"
 
     def named() -> None:
         (ports / "eth0").rename(ports / "onboard0")
         (card.root / "run/udev/data/n2").write_text("")
 
-    assert Waiting(card, after_4=named).boot() == pytest.approx(0.2)
+    assert Waiting(card, after=4, does=named).boot() == pytest.approx(0.2)
     assert card.started[-1] == ["ip", "link", "set", "dev", "onboard0", "name", "eth0"]
     assert not (card.root / "run/failberry-ports.missing").exists()
 
 
 def test_a_port_that_may_still_be_renamed_is_looked_at_again(card: Card) -> None:
-    (card.fat / "failberry.toml").write_text('mode = "standby-gateway"\nwired.interface = "eth0"\n')
-    shutil.rmtree(card.root / "sys/class/net/onboard0")
-    (card.root / "run/udev/data/n2").unlink()
-    card.plug("eth0", named=False)
+    plug_unnamed(card)
     assert Waiting(card).boot() == pytest.approx(8.0, abs=0.1)
     assert "FAILBERRY: GOOD\n" in card.text("boot/firmware/VERDICT.txt")
     assert (card.root / "run/failberry-ports.missing").exists(), "so that its new name is heeded"
