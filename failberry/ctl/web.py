@@ -17,7 +17,8 @@ from failberry.ctl import ATTENTION, OK
 from failberry.web import password
 
 UNIT = "failberry-web.service"
-_RESTART_TIME = 30.0
+_RESTART_TIME = 120.0
+"""Longer than systemd waits for a unit (DefaultTimeoutStartSec=, 90 s): so it is systemd that gives up."""
 _BOOTED = Path("/run/systemd/system")
 """Is there only where systemd runs the machine (sd_booted(3))."""
 

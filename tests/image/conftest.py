@@ -11,7 +11,8 @@ import pytest
 
 from failberry import __version__
 from tests.image.card import SIZE, Card, scratch
-from tests.image.machine import PATIENCE, ROOT, Machine
+from tests.image.machine import ROOT, Machine
+from tests.patience import patient
 
 HERE = Path(__file__).parent
 SCENARIO_DEADLINE = 1500
@@ -40,8 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker("image")
-            if not item.get_closest_marker("timeout"):
-                item.add_marker(pytest.mark.timeout(SCENARIO_DEADLINE * PATIENCE))
+            patient(item, SCENARIO_DEADLINE)
 
 
 def image(architecture: str) -> Path:

@@ -26,10 +26,9 @@ from typing import Self
 from tests.image.card import Card, scratch
 from tests.lab.cache import LabError
 from tests.lab.channel import Conversation
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = float(os.environ.get("FAILBERRY_PATIENCE", "1"))
-"""All deadlines are multiplied by it: for a machine that has other work."""
 STEADY = bool(os.environ.get("FAILBERRY_STEADY"))
 """A guest's clock follows what it has computed (QEMU's icount): no deadline inside of it passes while it
 stands still, because this machine has a lot of other work. It then has one processor."""

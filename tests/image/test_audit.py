@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 from tests.image.conftest import Flash
-from tests.image.machine import PATIENCE, Machine
+from tests.image.machine import Machine
+from tests.patience import PATIENCE
 
 AUDIT_DEADLINE = 1500.0
 AUDIT = "lynis audit system --quick --no-colors --no-plugins"

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.image.conftest import Flash
-from tests.image.machine import PATIENCE, Machine
+from tests.image.machine import Machine
 from tests.image.stick import Stick
 from tests.image.test_boot import wait_ready
 from tests.netns.namespace import Namespace, namespaces
+from tests.patience import PATIENCE
 
 WIRED, LAN = "198.51.100.2", "192.168.7.1"
 ROUTER = """\

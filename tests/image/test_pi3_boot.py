@@ -22,8 +22,8 @@ from failberry.system.slots import DataState, Slot, SlotEnv
 from tests.image.bootcard import STEP_DEADLINE, Kernel
 from tests.image.card import DATA, ROOT_A, ROOT_B, Card, scratch
 from tests.image.conftest import image
-from tests.image.machine import PATIENCE
 from tests.image.updates import HOUSE, NETWORK, hurry, inside, surroundings
+from tests.patience import PATIENCE
 
 DEADLINE, LINUX_DEADLINE = 240.0, 600.0
 JUST_FLASHED = SlotEnv(slot=Slot.A, trial=Slot.B, tries=2, data=DataState.NEW)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import patient
+
 from .lab import DUAL_WAN_ROUTER, STANDBY_GATEWAY, Lab, package, ready
 from .vm import Vm
 
@@ -16,8 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker("lab")
-            if not item.get_closest_marker("timeout"):
-                item.add_marker(pytest.mark.timeout(SCENARIO_DEADLINE))
+            patient(item, SCENARIO_DEADLINE)
 
 
 @pytest.fixture(scope="session")

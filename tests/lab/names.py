@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.awskit.account import LINE_ALARM
+from tests.patience import PATIENCE
 
 from .cache import LabError
 from .lab import HOME
@@ -233,7 +234,7 @@ class Names:
 
     def until(self, wanted: Callable[[], Any], *, deadline: float, what: str) -> None:
         """Ask until it is true, in seconds of this machine."""
-        end = time.monotonic() + deadline
+        end = time.monotonic() + deadline * PATIENCE
         while time.monotonic() < end:
             if wanted():
                 return

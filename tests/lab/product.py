@@ -7,6 +7,8 @@ import time
 import zlib
 from typing import Any
 
+from tests.patience import PATIENCE
+
 from .lab import DUAL_WAN_ROUTER, MOBILE_ADDRESS, STANDBY_GATEWAY, Lab
 
 SERVERS = ("192.0.2.10", "198.51.100.10", "203.0.113.10")
@@ -99,7 +101,7 @@ class Product:
 
     def await_status(self, wanted: Any, *, deadline: float, what: str) -> dict[str, Any]:
         """Ask until ``wanted(document)`` holds."""
-        end = time.monotonic() + deadline
+        end = time.monotonic() + deadline * PATIENCE
         told: object = "no answer"
         while time.monotonic() < end:
             said = self.vm.run(["failberryctl", "status", "--json"], check=False)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.receivers import certificate
 from tests.unit.at.test_sms import read
 
@@ -112,7 +113,7 @@ class Told:
         )
 
     def until(self, condition: Callable[[], bool], *, deadline: float = 240.0, what: str) -> None:
-        end = time.monotonic() + deadline
+        end = time.monotonic() + deadline * PATIENCE
         while not condition():
             assert time.monotonic() < end, f"{what}: {self.status()}\n{self.got()}"
             time.sleep(1.0)

@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from tests.patience import PATIENCE
+
 from . import cache, qemu
 from .build import Image, image
 from .cache import LabError
@@ -33,6 +35,7 @@ RESUME_DEADLINE = 30.0
 LOADS = 3  # of one moment: of some hundreds under QEMU 7.2, one comes back with a guest that never runs
 KVM_FIRST_SIGN = 10.0  # /dev/kvm may exist and hang for ever
 COMMAND_DEADLINE = 30.0
+MEET_DEADLINE = 10.0
 CONSOLE_TAIL = 2000
 PREFIX = "failberry-lab-"
 
@@ -125,7 +128,7 @@ class Vm:
     @classmethod
     def _resumed(cls, kernel_image: Image, accelerator: str, stage: Stage | None) -> "Vm":
         kept = _kept(kernel_image, accelerator, stage)
-        with cache.locked(kept.stem, deadline=BOOT_DEADLINE * 2):
+        with cache.locked(kept.stem, deadline=BOOT_DEADLINE * 2 * PATIENCE):
             if not kept.exists():
                 if stage is None:
                     cls._boot(kernel_image, accelerator, kept)
@@ -152,7 +155,7 @@ class Vm:
         ):
             disk = Path(scratch) / "disk.qcow2"
             overlay = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(kernel_image.disk)]
-            subprocess.run([*overlay, str(disk)], check=True, timeout=30)
+            subprocess.run([*overlay, str(disk)], check=True, timeout=30 * PATIENCE)
             with cls(kernel_image=kernel_image, disk=disk, accelerator=accelerator, resume=None) as vm:
                 vm.wait_until(
                     "systemctl is-system-running | grep -qE 'running|degraded'", deadline=BOOT_DEADLINE
@@ -162,13 +165,13 @@ class Vm:
     def _meet(self, resume: str | None) -> None:
         """Find the monitor and the guest agent, and tell a resumed guest what time it is."""
         try:
-            self._monitor = Conversation(self.folder / "monitor", deadline=10)
-            self._monitor.ask("qmp_capabilities", deadline=10)
+            self._monitor = Conversation(self.folder / "monitor", deadline=MEET_DEADLINE * PATIENCE)
+            self._monitor.ask("qmp_capabilities", deadline=MEET_DEADLINE * PATIENCE)
             if self.accelerator == "kvm":
                 self._first_sign(fresh=resume is None)
         except (LabError, TimeoutError) as error:
             raise NoSignOfLifeError(f"{error}\n{self.console_tail()}") from None
-        self._agent = Conversation(self.folder / "agent", deadline=10)
+        self._agent = Conversation(self.folder / "agent", deadline=MEET_DEADLINE * PATIENCE)
         if resume is None:
             self._reach_agent(BOOT_DEADLINE)
         else:
@@ -192,7 +195,7 @@ class Vm:
     def _reach_agent(self, deadline: float) -> None:
         assert self._agent is not None
         try:
-            self._agent.synchronise(deadline=deadline)
+            self._agent.synchronise(deadline=deadline * PATIENCE)
         except TimeoutError:
             raise LabError(
                 f"the guest agent has not answered for {deadline:.0f} s\n{self.console_tail()}"
@@ -213,7 +216,7 @@ class Vm:
             assert self._agent is not None
             self._agent.close()
             self.monitor(f"loadvm {name}")
-            self._agent = Conversation(self.folder / "agent", deadline=10)
+            self._agent = Conversation(self.folder / "agent", deadline=MEET_DEADLINE * PATIENCE)
 
     def close(self) -> None:
         """End this machine, and only this one, and remove its files. Calling it again does nothing."""
@@ -268,7 +271,9 @@ class Vm:
         """One command of QEMU's human monitor, such as ``info snapshots``; LabError with its complaint."""
         assert self._monitor is not None
         with self._turn:
-            said = str(self._monitor.ask("human-monitor-command", deadline=deadline, command_line=command))
+            said = str(
+                self._monitor.ask("human-monitor-command", deadline=deadline * PATIENCE, command_line=command)
+            )
         if said.startswith("Error") or "failed" in said:
             raise LabError(f"QEMU: {command}: {said.strip()}")
         return said
@@ -295,10 +300,10 @@ class Vm:
         words = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
         shown = command if isinstance(command, str) else shlex.join(words)
         started = self._ask(
-            "guest-exec", path="timeout", arg=["--kill-after=2", f"{timeout:.3f}", *words],
+            "guest-exec", path="timeout", arg=["--kill-after=2", f"{timeout * PATIENCE:.3f}", *words],
             capture_output=True, input_data=base64.b64encode(stdin).decode(),
         )  # fmt: skip
-        give_up = time.monotonic() + timeout + 15
+        give_up = time.monotonic() + (timeout + 15) * PATIENCE
         pause = 0.005
         while True:
             status = self._ask("guest-exec-status", pid=started["pid"])
@@ -325,9 +330,10 @@ class Vm:
 
     def wait_until(self, command: Sequence[str] | str, *, deadline: float, every: float = 0.2) -> Result:
         """Repeat ``command`` until it ends with 0; LabError with its last words when the time is over."""
-        give_up = time.monotonic() + deadline
+        give_up = time.monotonic() + deadline * PATIENCE
         while True:
-            result = self.run(command, timeout=max(1.0, give_up - time.monotonic()), check=False)
+            left = (give_up - time.monotonic()) / PATIENCE
+            result = self.run(command, timeout=max(1.0, left), check=False)
             if result.rc == 0:
                 return result
             if time.monotonic() > give_up:
@@ -347,7 +353,7 @@ class Vm:
         """Copy a folder of the host to ``path`` in the guest, without byte code."""
         packed = subprocess.run(
             ["tar", "-c", "--exclude=__pycache__", "--owner=0", "--group=0", "-C", str(folder), "."],
-            capture_output=True, check=True, timeout=30,
+            capture_output=True, check=True, timeout=30 * PATIENCE,
         ).stdout  # fmt: skip
         self.run(["sh", "-c", 'mkdir -p "$1" && tar -x -C "$1"', "put", path], stdin=packed)
 
@@ -402,7 +408,7 @@ class Vm:
         assert self._agent is not None
         with self._turn:
             try:
-                return self._agent.ask(command, deadline=COMMAND_DEADLINE, **arguments)
+                return self._agent.ask(command, deadline=COMMAND_DEADLINE * PATIENCE, **arguments)
             except TimeoutError:
                 raise LabError(f"{command}: the guest does not answer\n{self.console_tail()}") from None
 
