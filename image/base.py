@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shlex
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from image import mirror
 from image.recipe import Recipe
 from image.steps import BuildError, require, run
 
+ARCH_TEST_DEADLINE = 60.0
 BOOTSTRAP_DEADLINE = 2700.0  # an architecture that is emulated, on a machine with other work
 KEPT = 2
 """So many of each list; older ones are deleted."""
@@ -86,7 +88,8 @@ def _apt_options() -> list[str]:
 
 
 def _bootstrap(recipe: Recipe, target: Path, *, release_only: bool) -> None:
-    require("mmdebstrap", "sfdisk")
+    require("mmdebstrap", "sfdisk", "arch-test")
+    _runs_here(recipe.architecture)
     if not Path(mirror.KEYS).exists():
         raise BuildError(f"{mirror.KEYS} is missing: install debian-archive-keyring")
     excludes = [f"--dpkgopt=path-exclude={path}" for path in recipe.leave_out]
@@ -107,6 +110,18 @@ def _bootstrap(recipe: Recipe, target: Path, *, release_only: bool) -> None:
         f"--include={','.join(recipe.packages)}", *_apt_options(), *excludes, *includes, *hooks,
         recipe.suite, str(target), *lines,
     ], deadline=BOOTSTRAP_DEADLINE, extra={**recipe.emulation, "INITRD": "No"})  # fmt: skip
+
+
+def _runs_here(architecture: str) -> None:
+    """Raise BuildError unless this machine runs that processor's programs, by itself or through QEMU."""
+    # In a container, say, Debian's binfmt-support had nowhere to register QEMU, and has said nothing.
+    tested = ["arch-test", architecture]
+    if subprocess.run(tested, stdout=subprocess.DEVNULL, check=False, timeout=ARCH_TEST_DEADLINE).returncode:
+        raise BuildError(
+            f"programs for {architecture} do not run on this machine. If /proc/sys/fs/binfmt_misc is empty: "
+            "`mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc`. Then `update-binfmts --enable`; "
+            f"`arch-test {architecture}` says whether it helped"
+        )
 
 
 def _pin(preferences: str) -> str:
