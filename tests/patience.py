@@ -15,7 +15,7 @@ to end a test that would wait for ever.
 
 
 def patient(item: pytest.Item, default: float) -> None:
-    """Give a test its own deadline (``pytest.mark.timeout``), or ``default``, in seconds, as often."""
+    """Multiply a test's own deadline (``pytest.mark.timeout``), or else ``default``, in seconds, by that."""
     marked = item.get_closest_marker("timeout")
     seconds = float(marked.args[0]) if marked else default
     item.add_marker(pytest.mark.timeout(seconds * PATIENCE), append=False)
