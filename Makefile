@@ -92,7 +92,8 @@ netns:  ## in network namespaces of this machine's kernel (root), and in a termi
 web:  ## the page, in a real browser, on the real daemon in network namespaces (root)
 	@$(PYTEST) --numprocesses=2 --dist=loadfile tests/web
 
-# The load of the machine that they run on is not known, and no deadline in them is a promise of the product.
+# The load of the machine that they run on is not known: a deadline has to end what would wait for ever, and no more. In
+# soak, which runs them all, it is what it says.
 lab image-smoke: export FAILBERRY_PATIENCE ?= 3
 
 lab: deb  ## in the virtual machine, with the installed package and a modem on a real USB bus (root, once)

@@ -17,7 +17,7 @@ def test_a_processor_that_cannot_be_imitated_is_told_with_the_cure(
     program = tmp_path / "arch-test"
     program.write_text(f'#!/bin/sh\ntest "$1" = armhf && exit {code}\nexit 2\n')
     program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr("image.steps.environment", lambda: {"PATH": f"{tmp_path}:/usr/bin:/bin"})
     if code:
         with pytest.raises(BuildError, match=r"programs for armhf do not run .*`mount -t binfmt_misc"):
             _runs_here("armhf")
