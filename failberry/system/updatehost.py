@@ -43,8 +43,10 @@ _SIGNED_ONLY = (
 _CRITICAL = (
     *("ext4", "vfat", "overlay", "overlayroot", "failberry-data"),
     *("mmc_block", "bcm2835", "sdhci_iproc", "sdhci_brcmstb", "usb_storage", "virtio_blk", "virtio_pci"),
+    "bcm2835_wdt",
 )
-"""Without these a slot does not find its root, or its data; asked for where the running one has them."""
+"""Without these a slot does not find its root, or its data, or is ended by the watchdog that the boot loader
+has started; asked for where the running one has them."""
 _MUST_EXIST = ("sbin/init", "usr/sbin/failberryd", "usr/bin/failberryctl", "usr/sbin/sshd", "etc/passwd")
 
 

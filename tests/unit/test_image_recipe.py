@@ -67,6 +67,14 @@ def test_the_pi_5_has_what_leads_to_its_card_and_its_ports() -> None:
     assert "[pi5]\nenable_uart=0" in (card.BOOT / "config.txt").read_text()
 
 
+def test_each_pi_takes_over_its_watchdog_before_its_root_is_there() -> None:
+    """Else boot.cmd's would end each trial; and a Linux that panics could not restart the board."""
+    for name in recipe.architectures():
+        if (pi := recipe.read(name)).u_boot:
+            assert "bcm2835_wdt" in pi.drivers
+            assert "bcm2835_wdt" in pi.must_have
+
+
 @pytest.mark.parametrize(
     "path",
     [
