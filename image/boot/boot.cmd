@@ -20,6 +20,19 @@ if test "${fdtfile}" = broadcom/bcm2836-rpi-2-b.dtb; then setenv console "consol
 # Raspberry Pi 5: the one of its own, between the two sockets for screens.
 if test "${fdtfile}" = broadcom/bcm2712-rpi-5-b.dtb; then setenv console "console=tty0 console=ttyAMA10,115200"; fi
 
+# Nothing but its watchdog restarts a Raspberry Pi up to the 4, and Linux has no driver of that before its initrd runs: a
+# kernel that hangs or panics sooner would stay as it is. So a slot is tried with the watchdog running (16 s, the longest;
+# PM_WDOG and PM_RSTC, as in Linux's drivers/watchdog/bcm2835_wdt.c), and the driver takes it over. Not so a slot that
+# has proved itself: it is not to be lost on a card that is slow for once.
+setenv chip
+setenv pm
+if test "${board}" = rpi; then if fdt addr ${fdt_addr}; then fdt get value chip / compatible 1; fi; fi
+if test "${chip}" = brcm,bcm2836; then setenv pm 3f1000; fi
+if test "${chip}" = brcm,bcm2837; then setenv pm 3f1000; fi
+if test "${chip}" = brcm,bcm2711; then setenv pm fe1000; fi
+setenv watch true
+setenv unwatch true
+
 setenv start_with booti
 if test "${cpu}" = armv7; then setenv start_with bootz; fi
 
@@ -27,7 +40,7 @@ if test "${cpu}" = armv7; then setenv start_with bootz; fi
 setenv note 'env export -t -s 200 ${sheet} slot trial tries rolledback data && fatwrite ${where} ${sheet} slot.env 200'
 setenv start_a 'setenv s a; setenv p 2; run start'
 setenv start_b 'setenv s b; setenv p 3; run start'
-setenv start 'echo "failberry: slot ${s}"; load ${where} ${kernel_addr_r} ${s}/vmlinuz && load ${where} ${ramdisk_addr_r} ${s}/initrd.img && setenv bootargs "root=PARTUUID=fa11be44-0${p} failberry.slot=${s} @CMDLINE@ ${console}" && ${start_with} ${kernel_addr_r} ${ramdisk_addr_r}:${filesize} ${fdt_addr}; echo "failberry: slot ${s} could not be started"'
+setenv start 'echo "failberry: slot ${s}"; load ${where} ${kernel_addr_r} ${s}/vmlinuz && load ${where} ${ramdisk_addr_r} ${s}/initrd.img && setenv bootargs "root=PARTUUID=fa11be44-0${p} failberry.slot=${s} @CMDLINE@ ${console}" && run watch && ${start_with} ${kernel_addr_r} ${ramdisk_addr_r}:${filesize} ${fdt_addr}; run unwatch; echo "failberry: slot ${s} could not be started"'
 setenv give_up 'echo "failberry: slot ${trial} is given up"; setenv rolledback ${trial}; setenv trial; setenv tries 0; run note'
 
 setenv slot
@@ -63,7 +76,13 @@ if test -n "${trial}"; then
 	elif test "${tries}" = 1; then setenv try yes; setenv tries 0; fi
 	if test "${try}" = yes; then
 		if test -e ${where} ${trial}/vmlinuz; then
+			if test -n "${pm}"; then
+				setenv watch 'mw.l ${pm}24 5a0fffff; mw.l ${pm}1c 5a000122'
+				setenv unwatch 'mw.l ${pm}1c 5a000102'
+			fi
 			if run note; then run start_${trial}; fi
+			setenv watch true
+			setenv unwatch true
 		fi
 	fi
 	# Used up, or no kernel that starts.
