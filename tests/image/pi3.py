@@ -21,7 +21,7 @@ from typing import Any
 
 from tests.image.bootcard import STEP_DEADLINE
 from tests.image.card import DATA, ROOT_A, Card
-from tests.image.updates import NETWORK, SYSTEM, inside, surroundings, write
+from tests.image.updates import HASTY, NETWORK, SYSTEM, inside, surroundings, write
 from tests.patience import PATIENCE
 
 TREE = "bcm2837-rpi-3-b.dtb"
@@ -80,11 +80,10 @@ def tame(card: Card, folder: Path) -> None:
 
 
 def hasten(card: Card, folder: Path) -> None:
-    """To slot a the wired line has been up for a day; once it is a copy, slot b is not hastened."""
+    """Its wired line has been up for a day."""
     path = f"{SYSTEM}/updatehost.py"
     text = card.read_file(ROOT_A, path).decode()
-    told = "return Lines(active='wired', wired_state='up', wired_for=9e4)"
-    changed, count = re.subn(r"(?m)^    def lines\(self\).*$", rf"\g<0>\n        {told}", text)
+    changed, count = re.subn(r"(?m)^    def lines\(self\).*$", rf"\g<0>\n        {HASTY}", text)
     assert count == 1
     write_texts(card, ROOT_A, {path: changed}, folder)
 

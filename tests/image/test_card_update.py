@@ -17,7 +17,7 @@ import pytest
 from tests.image.card import MIB, ROOT_B, Card
 from tests.image.conftest import Flash, flashing
 from tests.image.machine import Machine, MachineError
-from tests.image.updates import HOUSE, NETWORK, NEWER, SYSTEM, Release, hurry, inside, surroundings
+from tests.image.updates import HASTY, HOUSE, NETWORK, NEWER, SYSTEM, Release, hurry, inside, surroundings
 from tests.netns.namespace import Namespace
 
 ASK = "failberryctl system update --no-wait"
@@ -76,9 +76,8 @@ def start(machine: Machine) -> None:
 
 
 def hasten(machine: Machine) -> None:
-    """The wired line has been up for a day; in memory, so that the other slot asks its daemon."""
-    told = "return Lines(active='wired', wired_state='up', wired_for=9e4)"
-    machine.run(f'sed -i "s/^    def lines(self).*/&\\n        {told}/" {SYSTEM}/updatehost.py')
+    """Its wired line has been up for a day; in memory, so that the other slot asks its daemon."""
+    machine.run(f'sed -i "s/^    def lines(self).*/&\\n        {HASTY}/" {SYSTEM}/updatehost.py')
 
 
 def update(machine: Machine) -> str:

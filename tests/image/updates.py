@@ -42,6 +42,8 @@ SOURCE = "/etc/apt/sources.list.d/debian.sources"
 KEYRING = "/usr/share/keyrings/failberry-test.gpg"
 DEADLINE = 120.0
 SYSTEM = "/usr/lib/python3/dist-packages/failberry/system"
+HASTY = "return Lines(active='wired', wired_state='up', wired_for=9e4)"
+"""For the host's ``lines``: the wired line has been up for a day."""
 
 
 @contextmanager
