@@ -37,12 +37,13 @@ After=failberry-trial.service
 ExecStart=/bin/sh {TELLER}.sh
 """
 TELLER_SCRIPT = f"""\
-exec >/dev/ttyS1 2>/dev/null
+# Opened for each line: who offers a login there hangs up all who have it open.
+say() {{ echo "$1" >/dev/ttyS1; }}
 while [ -e /boot/firmware/{UPDATE_NOW} ] && ! failberryctl system update --no-wait; do sleep 5; done
 while :; do
-	echo "told: $(failberryctl system status --json | tr -d '\\n')"
+	say "told: $(failberryctl system status --json | tr -d '\\n')"
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		echo "progress: $(cat /run/failberry-system/progress.json)"
+		say "progress: $(cat /run/failberry-system/progress.json)"
 		sleep 2
 	done
 done
