@@ -19,6 +19,10 @@ FILES = {
     "etc/fstab": "# The initrd mounts /boot/firmware and /data, and the root under its overlay.\n",
     # Filled at each boot before systemd starts, from /data.
     "etc/machine-id": "",
+    # As old as /usr: what dpkg has made of that (cache of the linker, the catalogue of the journal) is not
+    # made anew at each boot (systemd-update-done.service(8)), for a root that forgets it.
+    "etc/.updated": "",
+    "var/.updated": "",
     "etc/apt/apt.conf.d/60failberry-image": 'Acquire::Retries "3";\nAPT::Install-Recommends "false";\n',
 }
 LINKS = {
