@@ -164,21 +164,27 @@ class Pi3:
 
         ``grace``: seconds that what was asked for may take to reach the card.
         """
-        ends = time.monotonic() + deadline * PATIENCE
-        while not until(self.said):
+        for _ in self._until(deadline):
+            if until(self.said):
+                break
             assert self.is_on, f"it is off\n{self._end}"
-            assert time.monotonic() < ends, self._end
-            time.sleep(0.5)
         time.sleep(grace)
         return self.said
 
     def wait_for_restart(self, *, deadline: float) -> str:
         """Until Linux restarts it, where it is to stay off then."""
+        for _ in self._until(deadline):
+            if not self.is_on:
+                break
+        return self.said
+
+    def _until(self, deadline: float) -> Iterator[None]:
+        """Twice a second; at the deadline the test has failed."""
         ends = time.monotonic() + deadline * PATIENCE
-        while self.is_on:
+        while True:
+            yield
             assert time.monotonic() < ends, self._end
             time.sleep(0.5)
-        return self.said
 
 
 @contextmanager
@@ -190,7 +196,7 @@ def pi3(card: Card, folder: Path, *, archive: Path | None = None, restarts: bool
     said = folder / "said"
     said.unlink(missing_ok=True)
     # setpriv: the kernel ends it when this process is killed too hard to do it itself.
-    command = [
+    command: list[str | Path] = [
         "qemu-system-aarch64", "-M", "raspi3b", "-display", "none",
         "-kernel", card.take("u-boot.bin", folder), "-dtb", card.take(TREE, folder),
         "-drive", f"if=sd,format=raw,file={card.path}",

@@ -96,7 +96,7 @@ def test_a_kernel_on_trial_that_hangs_is_ended_by_the_watchdog(card: Card, tmp_p
     assert ends_in_a(card, tmp_path) == ["a"]
 
 
-def test_what_is_no_kernel_leaves_the_watchdog_off(card: Card, tmp_path: Path) -> None:
+def test_what_is_no_kernel_goes_back_on_a_pi_3(card: Card, tmp_path: Path) -> None:
     pi3.unarmed(card, tmp_path)
     fill(card, a=Kernel.STAYS)
     card.put("b/vmlinuz", b"no kernel" * 1000)
