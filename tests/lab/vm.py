@@ -174,9 +174,9 @@ class Vm:
         self._agent = Conversation(self.folder / "agent", deadline=MEET_DEADLINE * PATIENCE)
         if resume is None:
             self._reach_agent(BOOT_DEADLINE)
+            self._set_clock()
         else:
             self._awaken(resume)
-        self._set_clock()
 
     def _first_sign(self, *, fresh: bool) -> None:
         give_up = time.monotonic() + KVM_FIRST_SIGN
@@ -202,10 +202,12 @@ class Vm:
             ) from None
 
     def _awaken(self, name: str) -> None:
-        """Reach the agent of a guest that was just put back to a moment; if it does not run, do it again."""
+        """Tell a guest that was just put back to a moment the time; if it does not run, put it back again."""
         for left in reversed(range(LOADS)):
             try:
                 self._reach_agent(RESUME_DEADLINE)
+                # One that stands still may still have answered: to run a program takes more of it.
+                self._set_clock()
             except LabError as error:
                 # It was nobody's work yet: what is put back is the same moment.
                 if left == 0 or self._process.poll() is not None:
@@ -253,7 +255,6 @@ class Vm:
         with self._turn:
             self.monitor(f"loadvm {name}")
             self._awaken(name)
-            self._set_clock()
 
     def _keep(self, kept: Path, name: str) -> None:
         """Save, end the machine, and publish its disk in the cache under its final name at once."""
