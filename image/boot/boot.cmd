@@ -1,5 +1,5 @@
 # Which of the two slots is booted. Run by Debian's U-Boot from the FAT partition, as boot.scr; the rules are told
-# in failberry/system/slots.py; it is tested by tests/image/test_boot_script.py and test_pi3_boot.py.
+# in failberry/system/slots.py; it is tested by tests/image/test_boot_script.py and test_pi_boot.py.
 #
 # No arithmetic and no loop: the parser of U-Boot takes what it does not understand for something else.
 

@@ -14,17 +14,17 @@ import re
 import struct
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.image.bootcard import STEP_DEADLINE
+from tests.image.bootcard import STEP_DEADLINE, Kernel
 from tests.image.card import DATA, ROOT_A, Card
 from tests.image.updates import HASTY, NETWORK, SYSTEM, inside, surroundings, write
 from tests.patience import PATIENCE
 
-TREE = "bcm2837-rpi-3-b.dtb"
 DEADLINE = 240.0
 UPDATE_NOW = "update-now"
 """A file on the first partition: whoever starts slot a with it asks for an update."""
@@ -38,7 +38,7 @@ ExecStart=/bin/sh {TELLER}.sh
 """
 TELLER_SCRIPT = f"""\
 # Opened for each line: who offers a login there hangs up all who have it open.
-say() {{ echo "$1" >/dev/ttyS1; }}
+say() {{ echo "$1" >/dev/console; }}
 while [ -e /boot/firmware/{UPDATE_NOW} ] && ! failberryctl system update --no-wait; do sleep 5; done
 while :; do
 	say "told: $(failberryctl system status --json | tr -d '\\n')"
@@ -49,8 +49,31 @@ while :; do
 done
 """
 NO_WATCHDOG = "[Manager]\nRuntimeWatchdogSec=off\nRebootWatchdogSec=off\n"
+PORT = 0x3F215040
+"""AUX_MU_IO of the mini UART (BCM2837 ARM Peripherals)."""
+PM_RSTC, PM_WDOG, PASSWORD = 0x3F10001C, 0x3F100024, 0x5A000000
+RESET = ((PM_WDOG, PASSWORD | 10), (PM_RSTC, PASSWORD | 0x20))
+"""What is written where for the watchdog to reset the machine."""
 ARMED, NOT_ARMED = b"1c 5a000122", b"1c 5a000102"
 """What boot.cmd writes to PM_RSTC; and what leaves the watchdog alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """A model of QEMU's, and the card that was built for it."""
+
+    architecture: str
+    """Of the card."""
+    program: str
+    model: str
+    tree: str
+    """Its device tree, on the first partition."""
+    ports: tuple[str, ...]
+    """Serial ports before the one on the pins."""
+    u_boot: Callable[[Card, Path], Sequence[str | Path]]
+    """What has QEMU start the card's; the folder is for files."""
+    kernel: Callable[[str, Kernel], bytes]
+    """One that says its name on the pins, then hangs or has the watchdog reset the machine."""
 
 
 def unarmed(card: Card, folder: Path) -> None:
@@ -187,8 +210,53 @@ class Pi3:
             time.sleep(0.5)
 
 
+def kernel(name: str, does: Kernel) -> bytes:
+    """Return an arm64 Image for the mini UART."""
+    header = struct.pack("<II QQQ QQQ II", 0x14000010, 0, 0, 0x1000, 0b1010, 0, 0, 0, 0x644D5241, 0)
+    code = [
+        *_load(2, PORT),
+        0x38401423,  # ldrb w3, [x1], #1
+        0x34000063,  # cbz w3, behind the loop
+        0x39000043,  # strb w3, [x2]
+        0x17FFFFFD,  # b to the ldrb
+    ]
+    if does is Kernel.RESETS:
+        for register, value in RESET:
+            code += [*_load(2, register), *_load(3, value), 0xB9000043]  # str w3, [x2]
+    code.append(0x14000000)  # b here
+    words = [0x10000001 | ((len(code) + 1) << 5), *code]  # adr x1, the text behind
+    body = b"".join(struct.pack("<I", word) for word in words) + f"kernel of slot {name}\r\n".encode() + b"\0"
+    return (header + body).ljust(0x1000, b"\0")
+
+
+def _load(register: int, value: int) -> list[int]:
+    """A 32-bit number: movz, movk."""
+    return [
+        0xD2800000 | (value & 0xFFFF) << 5 | register,
+        0xF2A00000 | (value >> 16) << 5 | register,
+    ]
+
+
+PI_3 = Board(
+    architecture="arm64",
+    program="qemu-system-aarch64",
+    model="raspi3b",
+    tree="bcm2837-rpi-3-b.dtb",
+    ports=("null",),
+    u_boot=lambda card, folder: ("-kernel", card.take("u-boot.bin", folder)),
+    kernel=kernel,
+)
+
+
 @contextmanager
-def pi3(card: Card, folder: Path, *, archive: Path | None = None, restarts: bool = True) -> Iterator[Pi3]:
+def pi3(
+    card: Card,
+    folder: Path,
+    *,
+    archive: Path | None = None,
+    restarts: bool = True,
+    board: Board = PI_3,
+) -> Iterator[Pi3]:
     """The machine, switched on; its plug is pulled at the end.
 
     Without ``restarts`` it is off where Linux would restart it.
@@ -197,11 +265,12 @@ def pi3(card: Card, folder: Path, *, archive: Path | None = None, restarts: bool
     said.unlink(missing_ok=True)
     # setpriv: the kernel ends it when this process is killed too hard to do it itself.
     command: list[str | Path] = [
-        "qemu-system-aarch64", "-M", "raspi3b", "-display", "none",
-        "-kernel", card.take("u-boot.bin", folder), "-dtb", card.take(TREE, folder),
+        board.program, "-M", board.model, "-display", "none",
+        *board.u_boot(card, folder), "-dtb", card.take(board.tree, folder),
         "-drive", f"if=sd,format=raw,file={card.path}",
         "-netdev", f"{NETWORK},id=n0", "-device", "usb-net,netdev=n0",
-        "-serial", "null", "-serial", f"file:{said}", *([] if restarts else ["-no-reboot"]),
+        *(word for port in (*board.ports, f"file:{said}") for word in ("-serial", port)),
+        *([] if restarts else ["-no-reboot"]),
     ]  # fmt: skip
     with surroundings(archive or folder) as place:
         machine = subprocess.Popen(
