@@ -10,7 +10,7 @@ import pytest
 from tests.image.card import DATA, MIB, Card
 from tests.image.conftest import OWNERS_FILE, Flash
 from tests.image.machine import Machine
-from tests.image.test_boot import wait_ready
+from tests.image.test_boot import look_over, wait_ready
 
 REPEAT = int(os.environ.get("FAILBERRY_REPEAT", "3"))
 SEED = int(os.environ.get("FAILBERRY_SEED", "0")) or random.randrange(1, 1 << 31)  # noqa: S311 - moments, no secrets
@@ -37,6 +37,11 @@ def whole(machine: Machine) -> str:
     machine.power_on()
     wait_ready(machine)
     machine.wait_for_boot()
+    return state(machine)
+
+
+def state(machine: Machine) -> str:
+    """That of one that has booted must be intact. Returns who it is."""
     assert machine.run("cat /run/failberry-data.problem", check=False).count("No such file")
     assert machine.run("hostname").strip() == "garden"
     assert machine.run("test -s /etc/failberry/failberry.toml && echo there").strip() == "there"
@@ -53,7 +58,10 @@ def test_power_fails_in_the_midst_of_it(flash: Flash) -> None:
     machine = flash()
     # The first of them is within the first boot.
     moments = [cut_at_random(machine, chance) for _ in range(REPEAT)]
-    first = whole(machine)
+    machine.power_on()
+    wait_ready(machine)
+    look_over(machine)
+    first = state(machine)
     machine.cut_power()
     assert not machine.card.file_system_faults(DATA), moments
     assert not machine.card.boot_faults(), moments
