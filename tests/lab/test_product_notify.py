@@ -20,7 +20,7 @@ from tests.receivers import certificate
 from tests.unit.at.test_sms import read
 
 from .lab import HOME, Lab
-from .names import CREDENTIALS, SDK, sdk
+from .names import CREDENTIALS, SDK, put_sdk
 from .office import AMAZON
 from .product import Product
 
@@ -85,8 +85,7 @@ class Told:
         crt, key = certificate(self.folder, f"IP:{SERVER}")
         self.vm.put(CA, crt.read_text())
         self.vm.put(f"{PLACE}/house.key", key.read_text(), mode=0o600)
-        packages = sdk(names=(*SDK, *MAIL), spoken=("sns",))
-        self.vm.run(["tar", "-xz", "-C", "/usr/lib/python3/dist-packages"], stdin=packages, timeout=120)
+        put_sdk(self.vm, (*SDK, *MAIL), ("sns",))
         for name in ("receivers.py", "netns/postoffice.py", "lab/office.py"):
             self.vm.put(f"{PLACE}/tests/{name}", (TESTS / name).read_text())
         words = f"tests.lab.office {SERVER} {CA} {PLACE}/house.key {SECRET} {CAME}"
@@ -180,6 +179,7 @@ def test_each_way_works_from_within_the_sandbox(told: Told) -> None:
     assert told.vm.run(f"{user} cat /etc/failberry/failberry.toml", check=False).rc != 0
 
 
+@pytest.mark.soak
 def test_both_lines_die_and_come_back(told: Told) -> None:
     told.lab.world("blackhole", "transit")
     told.until(lambda: told.topics() == [("failover", False)], what="the failover told over the mobile line")
@@ -220,6 +220,7 @@ def test_both_lines_die_and_come_back(told: Told) -> None:
         assert text.index(titles[0]) < text.index(titles[1]) < text.rindex(titles[2])
 
 
+@pytest.mark.soak
 def test_a_reload_is_heeded_and_nobody_to_tell_ends_it(told: Told) -> None:
     told.product.configure(more=CONFIGURATION.replace('name = "phone"', 'name = "tablet"'))
     told.vm.run(["failberryctl", "reload"], timeout=60)
