@@ -163,7 +163,7 @@ def _documents(name: str, said: str) -> Iterator[dict[str, Any]]:
             continue
 
 
-class Pi3:
+class Pi:
     """What was said so far, and whether it is on."""
 
     def __init__(self, process: subprocess.Popen[bytes], output: Path) -> None:
@@ -249,14 +249,14 @@ PI_3 = Board(
 
 
 @contextmanager
-def pi3(
+def powered(
     card: Card,
     folder: Path,
     *,
     archive: Path | None = None,
     restarts: bool = True,
     board: Board = PI_3,
-) -> Iterator[Pi3]:
+) -> Iterator[Pi]:
     """The machine, switched on; its plug is pulled at the end.
 
     Without ``restarts`` it is off where Linux would restart it.
@@ -278,7 +278,7 @@ def pi3(
             stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
-            yield Pi3(machine, said)
+            yield Pi(machine, said)
         finally:
             machine.kill()
             machine.wait(STEP_DEADLINE)

@@ -39,7 +39,7 @@ def updated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     release = Release(folder)
     release.publish()
     card = asking(release, card_folder)
-    with pi3.pi3(card, folder, archive=release.folder, restarts=False) as machine:
+    with pi3.powered(card, folder, archive=release.folder, restarts=False) as machine:
         machine.wait_for_restart(deadline=UPDATE_DEADLINE)
     env = slots.parse(card.get("slot.env"))
     assert env == SlotEnv(slot=Slot.A, trial=Slot.B, tries=2, data=DataState.MADE)
@@ -86,7 +86,7 @@ def last(outcome: str) -> Callable[[str], bool]:
 
 def comes_back(card: Card, folder: Path, outcome: str, *, deadline: float) -> tuple[str, dict[str, Any]]:
     """Let U-Boot try slot b; all that is said until slot a tells how that ended, and what it tells."""
-    with pi3.pi3(card, folder) as machine:
+    with pi3.powered(card, folder) as machine:
         said = machine.wait(last(outcome), deadline=deadline, grace=5.0)
     assert slots.parse(card.get("slot.env")) == ON_A
     return said, pi3.told(said)[-1]
@@ -94,7 +94,7 @@ def comes_back(card: Card, folder: Path, outcome: str, *, deadline: float) -> tu
 
 def test_a_good_update_is_tried_and_kept(trying: Card, tmp_path: Path) -> None:
     hurry(trying, tmp_path)
-    with pi3.pi3(trying, tmp_path) as machine:
+    with pi3.powered(trying, tmp_path) as machine:
         said = machine.wait(lambda _: trying.slot_env()["slot"] == "b", deadline=2 * BOOT_DEADLINE, grace=5.0)
     assert said.count("failberry: slot b") == 1, said
     assert slots.parse(trying.get("slot.env")) == SlotEnv(slot=Slot.B, data=DataState.MADE)
@@ -135,7 +135,7 @@ def stays(folder: Path, tmp_path: Path, outcome: str, release: Release, **publis
     """Have a card ask for that release; slot a runs on, and this is what it tells."""
     release.publish(**published)
     card = asking_again(release, folder)
-    with pi3.pi3(card, tmp_path, archive=release.folder, restarts=False) as machine:
+    with pi3.powered(card, tmp_path, archive=release.folder, restarts=False) as machine:
         said = machine.wait(last(outcome), deadline=UPDATE_DEADLINE, grace=5.0)
     assert slots.parse(card.get("slot.env")) == ON_A
     assert "vmlinuz" not in card.names("b")
@@ -146,10 +146,10 @@ def test_power_that_fails_while_it_updates(folder: Path, tmp_path: Path) -> None
     release = Release(tmp_path)
     release.publish()
     card = asking_again(release, folder)
-    with pi3.pi3(card, tmp_path, archive=release.folder, restarts=False) as machine:
+    with pi3.powered(card, tmp_path, archive=release.folder, restarts=False) as machine:
         machine.wait(lambda said: pi3.step(said) == "install", deadline=UPDATE_DEADLINE)
     card.remove(pi3.UPDATE_NOW)
-    with pi3.pi3(card, tmp_path) as machine:
+    with pi3.powered(card, tmp_path) as machine:
         said = machine.wait(lambda said: bool(pi3.told(said)), deadline=BOOT_DEADLINE, grace=5.0)
     assert said.count("failberry: slot a") == 1
     assert "failberry: slot b" not in said

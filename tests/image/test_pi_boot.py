@@ -53,7 +53,7 @@ def fill(card: Card, board: Board, **does: Kernel) -> None:
 def ends_in_a(card: Card, board: Board, folder: Path) -> list[str]:
     """Whose kernels were started until that of slot a stayed; b is given up then."""
     card.put("slot.env", slots.render(TRIED))
-    with pi3.pi3(card, folder, board=board) as machine:
+    with pi3.powered(card, folder, board=board) as machine:
         said = machine.wait(lambda said: "kernel of slot a" in said, grace=5.0)
     assert "failberry: slot b is given up" in said
     assert "Hit any key" not in said, "noise on the serial port would stop it"
@@ -90,7 +90,7 @@ def test_a_broken_kernel_ends_in_the_old_system_with_the_reason(
     pi3.tame(card, tmp_path)
     fill(card, board, b=Kernel.RESETS)
     card.put("slot.env", slots.render(JUST_FLASHED))
-    with pi3.pi3(card, tmp_path, board=board) as machine:
+    with pi3.powered(card, tmp_path, board=board) as machine:
         said = machine.wait(lambda said: bool(pi3.told(said)), deadline=LINUX_DEADLINE, grace=5.0)
     assert said.count("kernel of slot b") == 2, said
     assert slots.parse(card.get("slot.env")) == SlotEnv(slot=Slot.A, data=DataState.MADE)
