@@ -9,7 +9,7 @@ import re
 import shutil
 import struct
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -63,7 +63,6 @@ def unpacked(package: str, architecture: str) -> Path:
 
 def kernel(name: str, does: Kernel) -> bytes:
     """Return an arm64 Image (Documentation/arch/arm64/booting.rst) of twelve instructions."""
-    header = struct.pack("<II QQQ QQQ II", 0x14000010, 0, 0, 0x1000, 0b1010, 0, 0, 0, 0x644D5241, 0)
     function = 0x52800120 if does is Kernel.RESETS else 0x52800100  # PSCI: SYSTEM_RESET, SYSTEM_OFF
     code = [
         0xD2A12002,  # movz x2, #0x900, lsl 16: the serial port
@@ -76,9 +75,23 @@ def kernel(name: str, does: Kernel) -> bytes:
         0xD4000002,  # hvc #0
         0x14000000,  # b here
     ]
-    words = [0x10000001 | ((len(code) + 1) << 5), *code]  # adr x1, the text behind
-    body = b"".join(struct.pack("<I", word) for word in words) + f"kernel of slot {name}\r\n".encode() + b"\0"
-    return (header + body).ljust(0x1000, b"\0")
+    return arm64_image(code, name)
+
+
+def arm64_image(code: Sequence[int], name: str) -> bytes:
+    """Return an Image of that code, which finds its text at x1."""
+    header = struct.pack("<II QQQ QQQ II", 0x14000010, 0, 0, 0x1000, 0b1010, 0, 0, 0, 0x644D5241, 0)
+    adr = 0x10000001 | ((len(code) + 1) << 5)  # x1, the text behind
+    return named(header + words(adr, *code), name)
+
+
+def named(program: bytes, name: str) -> bytes:
+    """Put the text that a kernel says behind it."""
+    return (program + f"kernel of slot {name}\r\n".encode() + b"\0").ljust(0x1000, b"\0")
+
+
+def words(*codes: int) -> bytes:
+    return b"".join(struct.pack("<I", code) for code in codes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,21 +12,16 @@ it is 0, too.
 from __future__ import annotations
 
 import re
-import struct
 from pathlib import Path
 
-from tests.image.bootcard import Kernel
+from tests.image.bootcard import Kernel, named, words
 from tests.image.card import Card
-from tests.image.pi3 import RESET, Board
+from tests.image.pi3 import Board, program
 
 PORT = 0x3F201000
 """UARTDR of the PL011 (BCM2836 ARM Peripherals)."""
 ASIDE, BEHIND = 0x0100_0000, 0x1000
 """Where U-Boot is first, behind what copies it."""
-
-
-def words(*codes: int) -> bytes:
-    return b"".join(struct.pack("<I", code) for code in codes)
 
 
 COPY = words(
@@ -57,30 +52,26 @@ def u_boot(card: Card, folder: Path) -> tuple[str | Path, ...]:
     """The firmware of the board asks for this file (config.txt, [pi2])."""
     first, aside = folder / "first.bin", folder / "aside.bin"
     first.write_bytes(words(0xE51FF004, ASIDE))  # ldr pc, [pc, #-4]
-    program, count = STOPS.subn(GOES_ON, card.get("u-boot-pi2.bin"))
+    loader, count = STOPS.subn(GOES_ON, card.get("u-boot-pi2.bin"))
     assert count == 1
-    aside.write_bytes(COPY.ljust(BEHIND, b"\0") + program)
+    aside.write_bytes(COPY.ljust(BEHIND, b"\0") + loader)
     return "-kernel", first, "-device", f"loader,file={aside},addr={ASIDE:#x},force-raw=on"
 
 
 def kernel(name: str, does: Kernel) -> bytes:
     """Return a zImage (arch/arm/boot/compressed/head.S) for the port on the pins."""
-    code = [
-        *_load(2, PORT),
+    says = [
         0xE4D13001,  # ldrb r3, [r1], #1
         0xE3530000,  # cmp r3, #0
         0x15823000,  # strne r3, [r2]
         0x1AFFFFFB,  # bne to the ldrb
     ]
-    if does is Kernel.RESETS:
-        for register, value in RESET:
-            code += [*_load(2, register), *_load(3, value), 0xE5823000]  # str r3, [r2]
-    code.append(0xEAFFFFFE)  # b here
-    text = 4 * (len(code) - 1)  # behind the code; in adr, pc is the word after the next
-    body = words(0xE28F1000 | text, *code) + f"kernel of slot {name}\r\n".encode() + b"\0"
+    store, stays = 0xE5823000, 0xEAFFFFFE  # str r3, [r2]; b here
+    code = program(_load, says, store, stays, port=PORT, does=does)
+    adr = 0xE28F1000 | 4 * (len(code) - 1)  # r1, the text behind: pc is the word after the next
     # Eight words that do nothing (mov r0, r0), a branch over three that say what it is and where it ends.
     header = words(*[0xE1A00000] * 8, 0xEA000002, 0x016F2818, 0, 0x1000)
-    return (header + body).ljust(0x1000, b"\0")
+    return named(header + words(adr, *code), name)
 
 
 def _load(register: int, value: int) -> list[int]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.image.bootcard import STEP_DEADLINE, Kernel
+from tests.image.bootcard import STEP_DEADLINE, Kernel, arm64_image
 from tests.image.card import DATA, ROOT_A, Card
 from tests.image.updates import HASTY, NETWORK, SYSTEM, inside, surroundings, write
 from tests.patience import PATIENCE
@@ -210,23 +210,37 @@ class Pi:
             time.sleep(0.5)
 
 
+def program(
+    load: Callable[[int, int], list[int]],
+    says: Sequence[int],
+    store: int,
+    stays: int,
+    *,
+    port: int,
+    does: Kernel,
+) -> list[int]:
+    """The instructions of a kernel, in its processor's words.
+
+    ``load`` gives a register a number, ``says`` has what register 1 points to said at the port in register 2,
+    ``store`` writes register 3 to where register 2 points.
+    """
+    code = [*load(2, port), *says]
+    if does is Kernel.RESETS:
+        for register, value in RESET:
+            code += [*load(2, register), *load(3, value), store]
+    return [*code, stays]
+
+
 def kernel(name: str, does: Kernel) -> bytes:
     """Return an arm64 Image for the mini UART."""
-    header = struct.pack("<II QQQ QQQ II", 0x14000010, 0, 0, 0x1000, 0b1010, 0, 0, 0, 0x644D5241, 0)
-    code = [
-        *_load(2, PORT),
+    says = [
         0x38401423,  # ldrb w3, [x1], #1
         0x34000063,  # cbz w3, behind the loop
         0x39000043,  # strb w3, [x2]
         0x17FFFFFD,  # b to the ldrb
     ]
-    if does is Kernel.RESETS:
-        for register, value in RESET:
-            code += [*_load(2, register), *_load(3, value), 0xB9000043]  # str w3, [x2]
-    code.append(0x14000000)  # b here
-    words = [0x10000001 | ((len(code) + 1) << 5), *code]  # adr x1, the text behind
-    body = b"".join(struct.pack("<I", word) for word in words) + f"kernel of slot {name}\r\n".encode() + b"\0"
-    return (header + body).ljust(0x1000, b"\0")
+    store, stays = 0xB9000043, 0x14000000  # str w3, [x2]; b here
+    return arm64_image(program(_load, says, store, stays, port=PORT, does=does), name)
 
 
 def _load(register: int, value: int) -> list[int]:

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from .lab import Lab
-from .product import MOBILE, SERVERS, Product
+from .product import GET_STATUS, MOBILE, SERVERS, Product
 
 pytestmark = pytest.mark.timeout(900)
 DIAL_TIME = 60.0
@@ -199,14 +199,5 @@ def test_iptables_is_refused_with_its_reason_on_debian_13(lab: Lab) -> None:
 def test_varlinkctl_can_ask(lab: Lab) -> None:
     product = Product(lab)
     product.up()
-    said = product.vm.run(
-        [
-            "varlinkctl",
-            "call",
-            "--json=short",
-            "/run/failberry/control",
-            "io.failberry.Appliance.GetStatus",
-            "{}",
-        ]
-    ).stdout
+    said = product.vm.run(GET_STATUS).stdout
     assert json.loads(said)["status"]["active"] == "wired"
